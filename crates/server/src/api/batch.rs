@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use holdfast_store::document::{Mode, NewDocument};
 use holdfast_store::store::{Edit, Place};
-use holdfast_store::{Effect, Id, Json, Kind, Outcome, Precondition, Write, json};
+use holdfast_store::{Effect, Id, Json, Kind, Outcome, Precondition, StoreError, Write, Writer, json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::answer::Answer;
+use crate::api::chats::head_edit;
 use crate::api::error::{ApiError, ApiResult, ErrorBody};
 use crate::api::precondition::precondition;
 use crate::api::request::{Body, Caller, Fields};
@@ -86,18 +87,47 @@ pub async fn run_batch(State(app): State<Arc<App>>, caller: Caller, body: Body) 
             return Err(ApiError::invalid_body(format!("A batch has at most {MOST} operations")));
         }
     }
-    let only = (writes.len() == 1).then_some(0);
     let count = writes.len();
-    let outcomes = app.store.apply(&caller.writer_of(body.bytes()), writes).await.map_err(|e| {
-        let error = ApiError::from(e);
-        match only {
-            Some(index) => error.with("index", index.to_string()),
-            None => error,
+    let outcomes = match app.store.apply(&caller.writer_of(body.bytes()), writes.clone()).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            let index = first_failure(&app, &caller, &writes).await;
+            return Err(ApiError::from(error).with("index", index.to_string()));
         }
-    })?;
+    };
     let results = outcomes.into_iter().map(Into::into).collect();
     let answer = BatchAnswer { success: true, results, epoch: app.store.epoch().to_string() };
     Ok(Answer::json(&answer)?.note(format!("{count} operations")))
+}
+
+/// Finds the write that failed: a prefix of the batch is good when what fails is only the marker after it. The
+/// marker always fails, so that no try is ever committed.
+async fn first_failure(app: &App, caller: &Caller, writes: &[Write]) -> usize {
+    let writer = Writer::new(caller.owner.clone());
+    let (mut good, mut bad) = (0, writes.len());
+    while good + 1 < bad {
+        let middle = good.midpoint(bad);
+        let Ok((marker, expected)) = marker(app) else { return good };
+        let prefix = writes[..middle].iter().cloned().chain([marker]).collect();
+        match app.store.apply(&writer, prefix).await {
+            Err(StoreError::ConversationNotFound(id)) if id == expected => good = middle,
+            Ok(_) | Err(_) => bad = middle,
+        }
+    }
+    good
+}
+
+/// A message of a conversation that cannot exist, and that conversation's id.
+fn marker(app: &App) -> ApiResult<(Write, String)> {
+    let conversation = format!("batch {}", app.request_id());
+    let write = Write::PutMessage {
+        conversation: Id::parse(&conversation)?,
+        id: Id::parse("m")?,
+        body: Json::parse(r#"{"id":"m"}"#)?,
+        place: Place::Usual,
+        precondition: Precondition::None,
+    };
+    Ok((write, conversation))
 }
 
 fn write(operation: &Json) -> ApiResult<Write> {
@@ -126,7 +156,7 @@ fn write(operation: &Json) -> ApiResult<Write> {
             Write::PutConversation { id, body: conversation, place, precondition }
         }
         ("PATCH", ["chats", id]) => {
-            Write::EditConversation { id: Id::parse(id)?, edit: edit(body()?), precondition }
+            Write::EditConversation { id: Id::parse(id)?, edit: head_edit(edit(body()?))?, precondition }
         }
         ("DELETE", ["chats", id]) => Write::DeleteConversation { id: Id::parse(id)?, precondition },
         ("PUT", ["chats", id, "messages", mid]) => {

@@ -307,6 +307,17 @@ pub(crate) fn edit(body: &Body) -> Edit {
     if body.is_json_patch { Edit::JsonPatch(body.json.clone()) } else { Edit::MergePatch(body.json.clone()) }
 }
 
+/// Refuses an edit of a head that names the messages: it would change none of them.
+pub(crate) fn head_edit(edit: Edit) -> ApiResult<Edit> {
+    match &edit {
+        Edit::MergePatch(patch) if patch.get("messages").is_some() => Err(ApiError::invalid_body(
+            "A patch of a conversation changes its head, not its messages",
+        )
+        .hint("Write messages one by one at /api/chats/{id}/messages/{mid}, or PUT the conversation.")),
+        _ => Ok(edit),
+    }
+}
+
 /// Changes the head of a conversation
 #[utoipa::path(patch, path = "/api/chats/{id}", tag = "chats", params(("id" = String, Path)),
     request_body(content((Object = "application/merge-patch+json"), (Vec<Object> = "application/json-patch+json"))),
@@ -319,7 +330,7 @@ pub async fn patch_chat(
 ) -> ApiResult<Answer> {
     let write = Write::EditConversation {
         id: id.clone(),
-        edit: edit(&body),
+        edit: head_edit(edit(&body))?,
         precondition: caller.precondition.clone(),
     };
     let outcome = match app.write(&caller.writer_of(body.bytes()), write).await {

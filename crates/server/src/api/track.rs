@@ -14,13 +14,15 @@ use crate::api::error::ApiError;
 use crate::api::precondition::has_current;
 use crate::app::{App, RequestEntry, now};
 
+/// How much of a path is remembered.
+const MOST: usize = 300;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Times the request, renders its error, logs and remembers it.
 pub async fn track(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (start, at, id) = (Instant::now(), now(), app.request_id());
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = request.uri().path().chars().take(MOST).collect();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let headers = request.headers();
     let client = headers.get("holdfast-client").and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -39,7 +41,7 @@ pub async fn track(State(app): State<Arc<App>>, request: Request, next: Next) ->
         number: 0,
         id,
         at,
-        method: method.to_string(),
+        method: known(&method).to_owned(),
         route,
         path,
         status: response.status().as_u16(),
@@ -52,6 +54,20 @@ pub async fn track(State(app): State<Arc<App>>, request: Request, next: Next) ->
     log_request(&entry, took, note);
     app.requests.add(entry, took);
     response
+}
+
+/// Methods by name; what a client invents is one kind, so that the counters stay few.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
 }
 
 fn render(response: &mut Response, error: &ApiError, id: &str) {

@@ -1,12 +1,14 @@
 //! `holdfast serve`: lock, open, listen, and stop in that order's reverse.
 
-use std::io::IsTerminal as _;
+use std::future::Future;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use holdfast_store::OpenOptions;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::lock;
@@ -30,40 +32,48 @@ pub(super) async fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
         ..OpenOptions::sqlite(&config.db)
     })
     .with_context(|| format!("cannot open {}", config.db.display()))?;
+    // Before anyone learns that this process serves, so that a stop is never missed.
+    let stop = stop_signal()?;
     held.announce(&url)?;
     tracing::info!(target: "api", url, db = %config.db.display(), "serving {} at {url}", config.db.display());
-    crate::run(listener, config, store, stop_signal()).await?;
+    crate::run(listener, config, store, stop).await?;
     tracing::info!(target: "api", "stopped");
     Ok(ExitCode::SUCCESS)
 }
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("HOLDFAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A second start in one process, as in tests, keeps the first log.
     let _ = match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Human => builder.compact().with_ansi(std::io::stderr().is_terminal()).try_init(),
+        // The message says it all; its fields are for programs.
+        LogFormat::Human => builder
+            .compact()
+            .fmt_fields(debug_fn(|out, field, value| match field.name() {
+                "message" => write!(out, "{value:?}"),
+                _ => Ok(()),
+            }))
+            .with_ansi(io::stderr().is_terminal())
+            .try_init(),
     };
 }
 
 /// Resolves at SIGINT or SIGTERM.
-async fn stop_signal() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! { () = interrupt => {}, () = terminate => {} }
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    })
+}
+
+/// Resolves at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }

@@ -111,7 +111,8 @@ fn a_json_patch_can_set_null() {
     assert!(head["conversation"]["updated"].is_null() && head["conversation"].get("updated").is_some());
     let bad = r#"[{"op":"test","path":"/updated","value":1}]"#;
     server.send("PATCH", "/api/chats/c", &headers, Some(bad)).expect_error(422, "patch_failed");
-    assert!(server.patch("/api/chats/c", r#"{"messages":[]}"#).status >= 400);
+    server.patch("/api/chats/c", r#"{"messages":[]}"#).expect_error(400, "invalid_body");
+    server.patch("/api/chats/c", r#"{"id":"d"}"#).expect_error(400, "invalid_body");
     server.patch("/api/chats/none", "{}").expect_error(404, "conversation_not_found");
 }
 
@@ -161,7 +162,8 @@ fn a_batch_is_made_whole_or_not_at_all() {
         {"method": "DELETE", "path": "/api/chats/a"},
         {"method": "PUT", "path": "/api/chats/none/messages/1", "body": {"id": "1"}},
     ]});
-    server.post("/api/batch", &failing.to_string()).expect_error(404, "conversation_not_found");
+    let error = server.post("/api/batch", &failing.to_string()).expect_error(404, "conversation_not_found");
+    assert_eq!(error["index"], 1);
     server.get("/api/chats/a").expect(200);
     let unknown = json!({"operations": [{"method": "POST", "path": "/api/llms"}]});
     assert_eq!(server.post("/api/batch", &unknown.to_string()).expect_error(400, "invalid_body")["index"], 0);

@@ -1,5 +1,7 @@
 //! The server over HTTP: every test has its own server, on its own port, with its own database.
 
+#![allow(clippy::unwrap_used)]
+
 mod contract;
 mod documents;
 mod edges;
@@ -7,4 +9,5 @@ mod entities;
 mod feeds;
 mod openapi;
 mod preconditions;
+mod process;
 mod server;
