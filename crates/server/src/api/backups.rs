@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::stream::unfold;
+use futures::stream::{StreamExt as _, unfold};
 use holdfast_store::url::Access;
 use holdfast_store::{Id, OpenOptions};
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ pub async fn get_backup(State(app): State<Arc<App>>, PathId(id): PathId) -> ApiR
             Err(error) => Some((Err(error), None)),
         }
     });
-    let mut response = Response::new(Body::from_stream(chunks));
+    let mut response = Response::new(Body::from_stream(chunks.fuse()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.sqlite3"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::stream::unfold;
+use futures::stream::{StreamExt as _, unfold};
 use holdfast_store::Owner;
 use holdfast_store::store::{ConversationChunk, ConversationKey};
 use tokio::sync::mpsc;
@@ -46,14 +46,16 @@ pub fn conversations(app: Arc<App>, owner: Owner, keys: Vec<ConversationKey>, fr
             tracing::warn!(target: "chats", why, "a streamed list was cut: {why}");
         }
     });
-    Body::from_stream(unfold(Some(receiver), |receiver| async move {
+    let pieces = unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
         match receiver.recv().await {
             Some(Piece::Data(bytes)) => Some((Ok(bytes), Some(receiver))),
             Some(Piece::End) => None,
             None => Some((Err(io::Error::other("the answer was cut")), None)),
         }
-    }))
+    });
+    // Fused, since a compressor asks once more after the end.
+    Body::from_stream(pieces.fuse())
 }
 
 async fn send_all(

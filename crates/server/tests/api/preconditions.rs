@@ -96,6 +96,19 @@ fn an_encoded_body_has_an_etag_of_its_own() {
 }
 
 #[test]
+fn a_compressed_list_ends_where_it_should() {
+    let server = TestServer::start();
+    server.put_chat("c", &chat("c", &[&message("1", &"long ".repeat(500))])).expect(200);
+    for coding in ["gzip", "br", "zstd"] {
+        for path in ["/api/chats", "/api/stores/app-chats"] {
+            let list = server.send("GET", path, &[("accept-encoding", coding)], None).expect(200);
+            assert_eq!(list.header("content-encoding"), coding);
+            assert!(list.header("etag").ends_with(&format!("-{coding}\"")));
+        }
+    }
+}
+
+#[test]
 fn a_repeated_request_with_an_idempotency_key_counts_once() {
     let server = TestServer::start();
     let entry = r#"{"operation":"addCostEntry","serviceId":"s","costs":{"$c":1}}"#;
