@@ -54,7 +54,10 @@ use crate::app::App;
 /// Every route, at `/` and at `/_holdfast/`, with what stands around them.
 pub fn router(app: Arc<App>) -> Router {
     let (routes, document) = routes().split_for_parts();
-    let routes = routes.merge(openapi::router(&document));
+    surround(routes.merge(openapi::router(&document)), app)
+}
+
+fn surround(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     // From the outside to the inside.
     let around = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::clone(&app), track::track))
@@ -137,4 +140,36 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("no message");
     ApiError::internal(format!("a handler panicked: {text}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::config::Config;
+
+    async fn panics() -> &'static str {
+        panic!("on purpose")
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_with_the_error_shape() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = directory.path().join("holdfast.db");
+        let store = holdfast_store::open(&holdfast_store::OpenOptions::sqlite(&db)).unwrap();
+        let closing = tokio::sync::watch::channel(false).1;
+        let app = App::new(store, Config::new(db), ([127, 0, 0, 1], 0).into(), closing);
+        let router = surround(Router::new().route("/panics", get(panics)), Arc::new(app));
+        let request = Request::get("/panics").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], "internal");
+        assert!(!body.to_string().contains("on purpose"), "causes are not public");
+    }
 }

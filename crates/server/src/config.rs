@@ -1,5 +1,6 @@
 //! Flags and `HOLDFAST_*` variables: read here and nowhere else.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +11,22 @@ pub enum LogFormat {
     Human,
     /// One JSON object per line.
     Json,
+}
+
+/// A text that is never shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The options of `holdfast serve`.
@@ -26,7 +43,7 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The token that every request must carry as `Authorization: Bearer …`
     #[arg(long, env = "HOLDFAST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// A host name, beside the loopback names, under which this server may be addressed (repeatable)
     #[arg(long, env = "HOLDFAST_ALLOW_HOST", value_name = "HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
@@ -81,7 +98,7 @@ impl Config {
         if let Some(path) = &options.key_file {
             config.key_file.clone_from(path);
         }
-        config.token = options.token.clone().filter(|t| !t.is_empty());
+        config.token = options.token.clone().map(|t| t.0).filter(|t| !t.is_empty());
         config.allow_host.clone_from(&options.allow_host);
         config.allow_origin =
             options.allow_origin.iter().map(|o| o.trim_end_matches('/').to_owned()).collect();

@@ -43,9 +43,11 @@ pub async fn list_assets(
     Params(query): Params<PageQuery>,
 ) -> ApiResult<Answer> {
     let limit = query.limit.unwrap_or(100).clamp(1, 1_000);
+    let seen = app.store.cursor(&caller.owner).await?;
     let page = app.store.assets(&caller.owner, query.cursor.as_deref(), limit).await?;
     let assets = page.items.into_iter().map(|a| a.record).collect();
-    Answer::json(&AssetPage { success: true, assets, next_cursor: page.next })
+    let page = AssetPage { success: true, assets, next_cursor: page.next };
+    Ok(Answer::json(&page)?.tag(&seen.epoch, seen.seq, ""))
 }
 
 /// One asset, as the app's record with its data in base64.

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::api::answer::Answer;
 use crate::api::chats::head_edit;
 use crate::api::error::{ApiError, ApiResult, ErrorBody};
+use crate::api::items::same_id;
 use crate::api::precondition::precondition;
 use crate::api::request::{Body, Caller, Fields};
 use crate::app::App;
@@ -134,73 +135,35 @@ fn write(operation: &Json) -> ApiResult<Write> {
     let fields = Fields::of(operation)?;
     let method = fields.text("method").unwrap_or_default().to_ascii_uppercase();
     let path = fields.text("path").unwrap_or_default();
-    let precondition = if_match(&fields)?;
-    let path = path.strip_prefix("/_holdfast").unwrap_or(&path);
-    let segments: Vec<String> = path.split('/').skip(2).map(decoded).collect::<ApiResult<_>>()?;
+    let base = if_match(&fields)?;
+    let below = path.strip_prefix("/_holdfast").unwrap_or(&path).strip_prefix("/api/").unwrap_or("");
+    let segments: Vec<String> = below.split('/').map(decoded).collect::<ApiResult<_>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if !path.starts_with("/api/") {
-        return Err(unknown(&method, path));
-    }
-    if let ["stores", name] = segments.as_slice() {
-        return store(&method, Id::parse(name)?, &fields, precondition)?
-            .ok_or_else(|| unknown(&method, path));
-    }
-    let body = || fields.required("body", "body is required");
-    let place = Place::Usual;
-    Ok(match (method.as_str(), segments.as_slice()) {
-        ("PUT", ["chats", id]) => {
-            let body = body()?;
-            let conversation =
-                Fields::of(&body)?.required("conversation", "Conversation data is required")?;
-            let id = own_id(id, &conversation, "Conversation ID mismatch")?;
-            Write::PutConversation { id, body: conversation, place, precondition }
-        }
-        ("PATCH", ["chats", id]) => {
-            Write::EditConversation { id: Id::parse(id)?, edit: head_edit(edit(body()?))?, precondition }
-        }
-        ("DELETE", ["chats", id]) => Write::DeleteConversation { id: Id::parse(id)?, precondition },
-        ("PUT", ["chats", id, "messages", mid]) => {
-            let body = body()?;
-            let conversation = Id::parse(id)?;
-            let id = own_id(mid, &body, "Message ID mismatch")?;
-            Write::PutMessage { conversation, id, body, place, precondition }
-        }
-        ("DELETE", ["chats", id, "messages", mid]) => {
-            Write::DeleteMessage { conversation: Id::parse(id)?, id: Id::parse(mid)?, precondition }
-        }
-        ("PUT", ["folders", id]) => {
-            let body = body()?;
-            let id = own_id(id, &body, "Folder ID mismatch")?;
-            Write::PutItem { kind: Kind::Folder, id, body, place, precondition }
-        }
-        ("PATCH", ["folders", id]) => {
-            Write::EditItem { kind: Kind::Folder, id: Id::parse(id)?, edit: edit(body()?), precondition }
-        }
-        ("DELETE", ["folders", id]) => {
-            Write::DeleteItem { kind: Kind::Folder, id: Id::parse(id)?, precondition }
-        }
-        ("PUT", ["personas", "custom", id]) => {
-            let body = body()?;
-            let id = own_id(id, &body, "Persona ID mismatch")?;
-            Write::PutItem { kind: Kind::Persona, id, body, place, precondition }
-        }
-        ("DELETE", ["personas", "custom", id]) => {
-            Write::DeleteItem { kind: Kind::Persona, id: Id::parse(id)?, precondition }
-        }
-        _ => return Err(unknown(&method, path)),
-    })
+    let write = match segments.as_slice() {
+        ["stores", name] => store(&method, name, &fields, base)?,
+        ["chats", id] => chat(&method, id, &fields, base)?,
+        ["chats", id, "messages", mid] => message(&method, id, mid, &fields, base)?,
+        ["folders", id] => item(&method, Kind::Folder, id, &fields, base)?,
+        ["personas", "custom", id] => item(&method, Kind::Persona, id, &fields, base)?,
+        _ => None,
+    };
+    write.ok_or_else(|| unknown(&method, &path))
+}
+
+fn body(fields: &Fields<'_>) -> ApiResult<Json> {
+    fields.required("body", "body is required")
 }
 
 fn store(
     method: &str,
-    name: Id,
+    name: &str,
     fields: &Fields<'_>,
     precondition: Precondition,
 ) -> ApiResult<Option<Write>> {
-    let device = String::new();
+    let (name, device) = (Id::parse(name)?, String::new());
     Ok(match method {
         "PUT" => {
-            let body = fields.required("body", "body is required")?;
+            let body = body(fields)?;
             let body = Fields::of(&body)?;
             let document = NewDocument {
                 name,
@@ -217,10 +180,58 @@ fn store(
     })
 }
 
-fn own_id(id: &str, body: &Json, message: &str) -> ApiResult<Id> {
+fn chat(method: &str, id: &str, fields: &Fields<'_>, precondition: Precondition) -> ApiResult<Option<Write>> {
     let id = Id::parse(id)?;
-    crate::api::items::same_id(body, &id, message)?;
-    Ok(id)
+    Ok(match method {
+        "PUT" => {
+            let body = body(fields)?;
+            let body = Fields::of(&body)?.required("conversation", "Conversation data is required")?;
+            same_id(&body, &id, "Conversation ID mismatch")?;
+            Some(Write::PutConversation { id, body, place: Place::Usual, precondition })
+        }
+        "PATCH" => Some(Write::EditConversation { id, edit: head_edit(edit(body(fields)?))?, precondition }),
+        "DELETE" => Some(Write::DeleteConversation { id, precondition }),
+        _ => None,
+    })
+}
+
+fn message(
+    method: &str,
+    conversation: &str,
+    id: &str,
+    fields: &Fields<'_>,
+    precondition: Precondition,
+) -> ApiResult<Option<Write>> {
+    let (conversation, id) = (Id::parse(conversation)?, Id::parse(id)?);
+    Ok(match method {
+        "PUT" => {
+            let body = body(fields)?;
+            same_id(&body, &id, "Message ID mismatch")?;
+            Some(Write::PutMessage { conversation, id, body, place: Place::Usual, precondition })
+        }
+        "DELETE" => Some(Write::DeleteMessage { conversation, id, precondition }),
+        _ => None,
+    })
+}
+
+fn item(
+    method: &str,
+    kind: Kind,
+    id: &str,
+    fields: &Fields<'_>,
+    precondition: Precondition,
+) -> ApiResult<Option<Write>> {
+    let id = Id::parse(id)?;
+    Ok(match method {
+        "PUT" => {
+            let body = body(fields)?;
+            same_id(&body, &id, "The id in the body is not the one in the path")?;
+            Some(Write::PutItem { kind, id, body, place: Place::Usual, precondition })
+        }
+        "PATCH" => Some(Write::EditItem { kind, id, edit: edit(body(fields)?), precondition }),
+        "DELETE" => Some(Write::DeleteItem { kind, id, precondition }),
+        _ => None,
+    })
 }
 
 /// An array is a JSON Patch, as a merge patch of a head is never one.

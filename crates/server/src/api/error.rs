@@ -251,15 +251,6 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         let public = |status, code| Self::new(status, code, message.clone());
-        let unavailable = || {
-            let mut api = Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Code::DatabaseUnavailable,
-                "The database cannot be used now",
-            );
-            api.source = Some(message.clone());
-            api
-        };
         match error {
             StoreError::Conflict { current_revision, current } => {
                 public(StatusCode::PRECONDITION_FAILED, Code::RevisionConflict)
@@ -273,12 +264,7 @@ impl From<StoreError> for ApiError {
             StoreError::ConversationNotFound(id) => Self::conversation_not_found(&id),
             StoreError::MessageNotFound(id) => Self::message_not_found(&id),
             StoreError::NotFound(_) => public(StatusCode::NOT_FOUND, Code::NotFound),
-            StoreError::MassDelete { deletes, of } => {
-                public(StatusCode::CONFLICT, Code::MassDeleteUnconfirmed)
-                    .hint(format!("Send If-Match, use ?mode=merge, or confirm with ?confirm={deletes}."))
-                    .with("deletes", deletes.to_string())
-                    .with("of", of.to_string())
-            }
+            StoreError::MassDelete { deletes, of } => mass_delete(message, deletes, of),
             StoreError::AssetInUse(_) => public(StatusCode::CONFLICT, Code::AssetInUse),
             StoreError::IdempotencyMismatch => {
                 public(StatusCode::UNPROCESSABLE_ENTITY, Code::IdempotencyMismatch)
@@ -292,8 +278,23 @@ impl From<StoreError> for ApiError {
             | StoreError::Newer { .. }
             | StoreError::HalfMigrated { .. }
             | StoreError::WrongKey(_)
-            | StoreError::NotHoldfast(_) => unavailable(),
+            | StoreError::NotHoldfast(_) => unavailable(message),
             StoreError::Internal(cause) => Self::internal(cause),
         }
     }
+}
+
+fn mass_delete(message: String, deletes: u64, of: u64) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, Code::MassDeleteUnconfirmed, message)
+        .hint(format!("Send If-Match, use ?mode=merge, or confirm with ?confirm={deletes}."))
+        .with("deletes", deletes.to_string())
+        .with("of", of.to_string())
+}
+
+/// The cause names paths of this machine: it goes to the log only.
+fn unavailable(cause: String) -> ApiError {
+    let message = "The database cannot be used now";
+    let mut error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Code::DatabaseUnavailable, message);
+    error.source = Some(cause);
+    error
 }

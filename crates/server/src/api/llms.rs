@@ -183,7 +183,10 @@ pub struct LlmAnswer {
 #[utoipa::path(get, path = "/api/llms/{id}", tag = "llms", params(("id" = String, Path)),
     responses((status = 200, body = LlmAnswer), (status = "default", body = ErrorBody)))]
 pub async fn get_llm(State(app): State<Arc<App>>, caller: Caller, PathId(id): PathId) -> ApiResult<Answer> {
+    // The answer holds more than one entity: its tag is that of the newest change of all.
+    let seen = app.store.cursor(&caller.owner).await?;
     let (kind, item) = find(&app, &caller, &id).await?;
+    let revision = item.revision;
     let data = if kind == Kind::LlmService {
         let models = app.store.items(&caller.owner, Kind::LlmModel).await?;
         let of_it = |m: &&Item| m.body.get("sId").and_then(json::as_text).as_deref() == Some(id.as_str());
@@ -201,7 +204,15 @@ pub async fn get_llm(State(app): State<Arc<App>>, caller: Caller, PathId(id): Pa
             service.map_or_else(|| Json::from_value(&serde_json::Value::Null), |s| caller.shown(s.body));
         Json::object([("model", &item.body), ("service", &service)])
     };
-    answer(&app, kind, None, data, item.revision, caller.view())
+    let body = LlmAnswer {
+        success: true,
+        kind: name(kind),
+        message: None,
+        data,
+        revision,
+        epoch: seen.epoch.to_string(),
+    };
+    Ok(Answer::json(&body)?.tag(&seen.epoch, seen.seq, caller.view()))
 }
 
 /// A service wins when both have the id.
@@ -214,6 +225,10 @@ async fn find(app: &App, caller: &Caller, id: &Id) -> ApiResult<(Kind, Item)> {
     Err(absent())
 }
 
+fn name(kind: Kind) -> &'static str {
+    if kind == Kind::LlmService { "service" } else { "model" }
+}
+
 fn absent() -> ApiError {
     ApiError::not_found("Service or model not found")
 }
@@ -221,14 +236,15 @@ fn absent() -> ApiError {
 fn answer(
     app: &App,
     kind: Kind,
-    message: Option<String>,
+    message: String,
     data: Json,
     revision: i64,
     view: &str,
 ) -> ApiResult<Answer> {
+    let message = Some(message);
     let epoch = app.store.epoch();
-    let kind = if kind == Kind::LlmService { "service" } else { "model" };
-    let body = LlmAnswer { success: true, kind, message, data, revision, epoch: epoch.to_string() };
+    let body =
+        LlmAnswer { success: true, kind: name(kind), message, data, revision, epoch: epoch.to_string() };
     Ok(Answer::json(&body)?.tag(&epoch, revision, view))
 }
 
@@ -253,7 +269,7 @@ pub async fn put_llm(
     let what = if kind == Kind::LlmService { "Service" } else { "Model" };
     let data = if kind == Kind::LlmService { caller.shown(now) } else { now };
     let message = format!("{what} updated successfully");
-    answer(&app, kind, Some(message), data, outcome.revision, caller.view())
+    answer(&app, kind, message, data, outcome.revision, caller.view())
 }
 
 /// Deletes a service with its models and their assignments, or a model with its assignments
@@ -267,7 +283,7 @@ pub async fn delete_llm(
     let (kind, stored) = find(&app, &caller, &id).await?;
     let outcome = items::delete(&app, &caller, kind, &id).await?.ok_or_else(absent)?;
     let (message, data) = deleted(&caller, kind, stored.body, &outcome);
-    answer(&app, kind, Some(message.to_owned()), data, outcome.revision, "")
+    answer(&app, kind, message.to_owned(), data, outcome.revision, "")
 }
 
 fn deleted(caller: &Caller, kind: Kind, body: Json, outcome: &Outcome) -> (&'static str, Json) {

@@ -48,14 +48,16 @@ fn written(app: &App, outcome: &Outcome) -> ApiResult<Answer> {
 #[utoipa::path(get, path = "/api/personas", tag = "personas",
     responses((status = 200, body = PersonaList), (status = "default", body = ErrorBody)))]
 pub async fn list_personas(State(app): State<Arc<App>>, caller: Caller) -> ApiResult<Answer> {
+    let seen = app.store.cursor(&caller.owner).await?;
     let hidden = app.store.items(&caller.owner, Kind::HiddenPersona).await?;
     let custom = app.store.items(&caller.owner, Kind::Persona).await?;
     let prompts = app.store.items(&caller.owner, Kind::ConversationPrompt).await?;
-    Answer::json(&PersonaList {
+    let list = PersonaList {
         hidden_personas: bodies(&hidden),
         custom_personas: bodies(&custom),
         conversation_custom_prompts: Json::object(prompts.iter().map(|p| (p.id.as_str(), &p.body))),
-    })
+    };
+    Ok(Answer::json(&list)?.tag(&seen.epoch, seen.seq, ""))
 }
 
 fn bodies(items: &[Item]) -> Json {
@@ -132,8 +134,10 @@ pub struct HiddenList {
 #[utoipa::path(get, path = "/api/personas/hidden", tag = "personas",
     responses((status = 200, body = HiddenList), (status = "default", body = ErrorBody)))]
 pub async fn list_hidden(State(app): State<Arc<App>>, caller: Caller) -> ApiResult<Answer> {
+    let seen = app.store.cursor(&caller.owner).await?;
     let hidden = app.store.items(&caller.owner, Kind::HiddenPersona).await?;
-    Answer::json(&HiddenList { hidden_personas: bodies(&hidden) })
+    let list = HiddenList { hidden_personas: bodies(&hidden) };
+    Ok(Answer::json(&list)?.tag(&seen.epoch, seen.seq, ""))
 }
 
 /// The personas to hide.

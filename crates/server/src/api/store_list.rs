@@ -68,9 +68,23 @@ pub async fn list_stores(
 ) -> ApiResult<Answer> {
     let summary = query.view.as_deref() == Some("summary");
     let tables = !summary && query.include.as_deref() == Some("tables");
+    // Read before the list: a write in between makes the tag older than the list, never newer.
+    let seen = app.store.cursor(&caller.owner).await?;
     let documents = app.store.documents(&caller.owner, tables).await?;
     let stores = documents.into_iter().map(|d| entry(d, &caller, summary)).collect();
-    Answer::json(&StoreList { success: true, stores, epoch: app.store.epoch().to_string() })
+    let view = [
+        if summary {
+            "summary"
+        } else if tables {
+            "tables"
+        } else {
+            "list"
+        },
+        caller.view(),
+    ]
+    .join("-");
+    let list = StoreList { success: true, stores, epoch: seen.epoch.to_string() };
+    Ok(Answer::json(&list)?.tag(&seen.epoch, seen.seq, view.trim_end_matches('-')))
 }
 
 fn entry(document: Document, caller: &Caller, summary: bool) -> StoreEntry {

@@ -46,6 +46,10 @@ pub fn conversations(app: Arc<App>, owner: Owner, keys: Vec<ConversationKey>, fr
             tracing::warn!(target: "chats", why, "a streamed list was cut: {why}");
         }
     });
+    body(receiver)
+}
+
+fn body(receiver: mpsc::Receiver<Piece>) -> Body {
     let pieces = unfold(Some(receiver), |receiver| async move {
         let mut receiver = receiver?;
         match receiver.recv().await {
@@ -102,4 +106,34 @@ async fn send(sender: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), String> 
         mpsc::error::SendTimeoutError::Timeout(_) => "the client stopped reading".to_owned(),
         mpsc::error::SendTimeoutError::Closed(_) => "the client went away".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(pieces: Vec<Piece>) -> Result<Bytes, axum::Error> {
+        let (sender, receiver) = mpsc::channel(8);
+        for piece in pieces {
+            assert!(sender.send(piece).await.is_ok());
+        }
+        drop(sender);
+        axum::body::to_bytes(body(receiver), usize::MAX).await
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_cut_never_looks_whole() {
+        let data = || Piece::Data(Bytes::from_static(b"[1"));
+        assert!(read(vec![data()]).await.is_err());
+        assert!(read(vec![]).await.is_err());
+        assert_eq!(read(vec![data(), Piece::End]).await.unwrap(), "[1");
+    }
+
+    #[test]
+    fn texts_are_joined_over_chunks() {
+        let chunk = ConversationChunk { texts: b"{}[]".to_vec(), ends: vec![2, 4], taken: 3 };
+        assert_eq!(join(&chunk, 0, ",", ""), "{},[]");
+        assert_eq!(join(&chunk, 1, ",", ""), ",{},[]");
+        assert_eq!(join(&chunk, 1, "", "\n"), "{}\n[]\n");
+    }
 }

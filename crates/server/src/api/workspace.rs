@@ -30,9 +30,11 @@ pub struct WorkspaceAnswer {
 #[utoipa::path(get, path = "/api/workspace", tag = "workspace",
     responses((status = 200, body = WorkspaceAnswer), (status = "default", body = ErrorBody)))]
 pub async fn list_workspaces(State(app): State<Arc<App>>, caller: Caller) -> ApiResult<Answer> {
+    let seen = app.store.cursor(&caller.owner).await?;
     let workspaces = app.store.items(&caller.owner, Kind::WorkspaceFiles).await?;
     let files = Json::object(workspaces.iter().map(|w| (w.id.as_str(), &w.body)));
-    Answer::json(&WorkspaceAnswer { success: true, data: Json::object([(FILES, &files)]) })
+    let answer = WorkspaceAnswer { success: true, data: Json::object([(FILES, &files)]) };
+    Ok(Answer::json(&answer)?.tag(&seen.epoch, seen.seq, ""))
 }
 
 /// All workspaces, to write.
@@ -89,10 +91,11 @@ pub async fn get_workspace(
     caller: Caller,
     PathId(id): PathId,
 ) -> ApiResult<Answer> {
+    let seen = app.store.cursor(&caller.owner).await?;
     let item = app.store.item(&caller.owner, Kind::WorkspaceFiles, &id).await?;
     let files = item.map_or_else(|| Json::array([]), |i| i.body);
     let data = WorkspaceFiles { workspace_id: id.to_string(), files };
-    Answer::json(&WorkspaceFilesAnswer { success: true, data })
+    Ok(Answer::json(&WorkspaceFilesAnswer { success: true, data })?.tag(&seen.epoch, seen.seq, ""))
 }
 
 /// What to do with one workspace.
