@@ -1,4 +1,10 @@
-//! Holdfast's server: HTTP and command line over a store. No SQL and no provider formats here.
+//! Holdfast's server: HTTP and the command line over a [`holdfast_store::Store`]. No SQL here.
 
+#![warn(missing_docs)]
+
+pub mod backup;
+pub mod cli;
+pub mod config;
 pub mod export;
 pub mod import;
+pub mod lock;
