@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use holdfast_store::document::{Document, is_device_local};
 use holdfast_store::item::CHATS;
 use holdfast_store::json::{as_text, quote};
+use holdfast_store::seal::{is_secret, mask};
 use holdfast_store::{Id, Owner, Store, StoreResult};
 
 /// Names of documents that live in the app's `keyval-store` and not in `localStorage`, those of chats aside.
@@ -14,6 +15,8 @@ pub(crate) const KEYVAL_PREFIX: &str = "keyval-store/";
 const SCHEMA_VERSION: u32 = 102_000;
 /// The app leaves its log out of every backup.
 const LOG: &str = "agi-logger-log";
+/// Its services are always secret.
+const SERVICES: &str = "app-models";
 const PAGE: usize = 200;
 
 /// What goes into a backup.
@@ -23,6 +26,8 @@ pub struct Options {
     pub device: String,
     /// Images and sounds too.
     pub images: bool,
+    /// API keys and the like in clear text, as the app's own backups have them; else masked.
+    pub secrets: bool,
     /// Milliseconds since 1970, for the backup's timestamp.
     pub now: i64,
 }
@@ -31,7 +36,10 @@ pub struct Options {
 pub async fn flash_backup(store: &dyn Store, owner: &Owner, options: &Options) -> StoreResult<String> {
     let (mut local, mut keyval) = (Vec::new(), Vec::new());
     for listed in chosen(store.documents(owner, false).await?, &options.device) {
-        let Some(document) = whole(store, owner, listed).await? else { continue };
+        let Some(mut document) = whole(store, owner, listed).await? else { continue };
+        if !options.secrets {
+            hide_secrets(&mut document);
+        }
         if let Some(key) = keyval_key(&document.name) {
             keyval.push(format!("{{\"key\":{},\"value\":{}}}", quote(key), keyval_text(&document)));
         } else {
@@ -72,6 +80,13 @@ async fn whole(store: &dyn Store, owner: &Owner, listed: Document) -> StoreResul
         return Ok(Some(listed));
     }
     store.document(owner, &Id::parse(&listed.name)?, &listed.device, false).await
+}
+
+fn hide_secrets(document: &mut Document) {
+    let Some(data) = document.data.take() else { return };
+    let secret =
+        document.name == SERVICES || (document.name != CHATS && is_secret(&document.name, data.as_str()));
+    document.data = Some(if secret { mask(&data) } else { data });
 }
 
 fn keyval_key(name: &str) -> Option<&str> {

@@ -85,7 +85,8 @@ async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> 
         return server.export(&options.device, images);
     }
     let store = database.open(Access::ReadOnly)?;
-    let how = export::Options { device: options.device.clone(), images, now: Clock::system().now() };
+    let how =
+        export::Options { device: options.device.clone(), images, secrets: true, now: Clock::system().now() };
     let text = export::flash_backup(store.as_ref(), &Owner::local(), &how)
         .await
         .map_err(|why| explain(&why, &database.path))?;

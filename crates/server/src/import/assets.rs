@@ -37,11 +37,8 @@ pub(super) async fn plan(planner: &mut Planner<'_>, asset: AssetRecord) -> Resul
 /// The record's own id, which is also the key it stood under.
 fn identity(asset: &AssetRecord) -> StoreResult<Id> {
     split(asset.record.as_str())?;
-    let id = match (asset.record.get("id"), &asset.key) {
-        (Some(raw), _) => Id::from_json(raw)?,
-        (None, Some(key)) => Id::parse(key)?,
-        (None, None) => return Err(StoreError::InvalidId("the record has no id".to_owned())),
-    };
+    let raw = asset.record.get("id");
+    let id = Id::from_json(raw.ok_or_else(|| StoreError::InvalidId("the record has none".to_owned()))?)?;
     match &asset.key {
         Some(key) if key != id.as_str() => {
             Err(StoreError::InvalidId(format!("the record's id is '{id}', its key '{key}'")))

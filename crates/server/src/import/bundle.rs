@@ -104,6 +104,17 @@ impl Bundle {
         }
     }
 
+    /// Takes a value that stands under a raw key.
+    pub(super) fn keep_member(&mut self, raw_key: &str, value: &str) -> Result<(), ImportError> {
+        match Id::from_json(raw_key) {
+            Ok(name) => self.keep(name.as_str(), value),
+            Err(why) => {
+                self.reject(Kind::Document, raw_key, why.to_string());
+                Ok(())
+            }
+        }
+    }
+
     /// Takes a value of the browser's storage: a store of the app, or a bare value.
     pub(super) fn keep(&mut self, name: &str, value: &str) -> Result<(), ImportError> {
         let document = match wrapped(name, value)? {

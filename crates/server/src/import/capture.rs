@@ -20,7 +20,7 @@ impl Source for Capture {
         let mut bundle = Bundle::new(Format::Capture);
         bundle.made_at = file.get("at").and_then(as_text).map(Into::into);
         for member in file.get("localStorage").and_then(json::members).into_iter().flatten() {
-            keep_local(&mut bundle, &member.key(), member.value)?;
+            keep_local(&mut bundle, member.raw_key, member.value)?;
         }
         for database in file.get("indexedDB").and_then(json::elements).into_iter().flatten() {
             let name = json::member(database, "name").and_then(as_text).unwrap_or_default();
@@ -33,14 +33,14 @@ impl Source for Capture {
 }
 
 /// `{raw, parsed}` of one key. The raw text is what the browser held; text that is no JSON is a bare string.
-fn keep_local(bundle: &mut Bundle, key: &str, entry: &str) -> Result<(), ImportError> {
+fn keep_local(bundle: &mut Bundle, raw_key: &str, entry: &str) -> Result<(), ImportError> {
     let Some(raw) = json::member(entry, "raw").filter(|raw| raw.starts_with('"')) else {
-        bundle.reject(Kind::Document, key, "the capture has no raw text for it".to_owned());
+        bundle.reject(Kind::Document, raw_key, "the capture has no raw text for it".to_owned());
         return Ok(());
     };
     match serde_json::from_str::<String>(raw).ok().and_then(|text| Json::parse(&text).ok()) {
-        Some(value) => bundle.keep(key, value.as_str()),
-        None => bundle.keep(key, raw),
+        Some(value) => bundle.keep_member(raw_key, value.as_str()),
+        None => bundle.keep_member(raw_key, raw),
     }
 }
 

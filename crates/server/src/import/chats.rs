@@ -16,7 +16,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
     let name = Id::parse(CHATS)?;
     let stored = planner.known.document(&name, "").await?;
     let fresh = stored.is_none();
-    let mut first_list: Vec<Json> = Vec::new();
+    let mut first_list: Vec<(Id, Json)> = Vec::new();
     let mut before: Option<Id> = None;
     for record in &chats.conversations {
         let Some(id) = admitted(planner, record) else { continue };
@@ -25,8 +25,10 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
         count(planner, &id, verdict, found.as_ref(), record);
         if matches!(verdict, Verdict::Imported | Verdict::Replaced) {
             if fresh {
-                first_list.retain(|c| c.get("id") != record.get("id"));
-                first_list.push(record.clone());
+                match first_list.iter_mut().find(|(listed, _)| *listed == id) {
+                    Some((_, body)) => body.clone_from(record),
+                    None => first_list.push((id.clone(), record.clone())),
+                }
             } else {
                 let place = match (&verdict, &before) {
                     (Verdict::Imported, Some(before)) => Place::After(before.as_str().to_owned()),
@@ -84,7 +86,7 @@ fn envelope(
     name: Id,
     chats: Chats,
     stored: Option<Found<NewDocument>>,
-    first_list: Vec<Json>,
+    first_list: Vec<(Id, Json)>,
 ) -> Result<(), ImportError> {
     let incoming = NewDocument {
         data: chats.state(&[])?,
@@ -104,7 +106,10 @@ fn envelope(
         return Ok(());
     }
     planner.tally.count(Kind::Document, Verdict::Imported);
-    let document = NewDocument { data: chats.state(&first_list)?, ..incoming.clone() };
+    let document = NewDocument {
+        data: chats.state(&first_list.into_iter().map(|(_, body)| body).collect::<Vec<_>>())?,
+        ..incoming.clone()
+    };
     planner.writes.push(put(document, Precondition::Absent));
     planner.known.will_have_document(incoming);
     Ok(())

@@ -1,9 +1,9 @@
 //! Stores that are documents, and those whose entities have tables.
 
 use holdfast_store::document::{Mode, NewDocument, is_device_local};
-use holdfast_store::item::{has_tables, parts};
+use holdfast_store::item::{METRICS, has_tables, parts};
 use holdfast_store::json::canonical;
-use holdfast_store::{Json, Kind, Write};
+use holdfast_store::{Json, Kind, Precondition, Write};
 
 use super::plan::Planner;
 use super::report::Verdict;
@@ -14,8 +14,16 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
     if is_device_local(name.as_str()) {
         incoming.device.clone_from(&planner.options.device);
     }
+    if let Some(why) = tables::refusal(name.as_str(), &incoming.data) {
+        planner.tally.note(Kind::Document, name.as_str(), Verdict::Rejected, why);
+        return Ok(());
+    }
     let found = planner.known.document(&name, &incoming.device).await?;
-    let precondition = planner.known.precondition(found.as_ref());
+    // Messages that bring costs along move the revision of the costs.
+    let precondition = match planner.known.precondition(found.as_ref()) {
+        Precondition::At { .. } if name.as_str() == METRICS => Precondition::None,
+        usual => usual,
+    };
     let (write, whole) = match found.map(|f| f.value) {
         None => {
             count_new(planner, &incoming);

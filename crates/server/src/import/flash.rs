@@ -31,7 +31,7 @@ impl Source for FlashBackup {
         bundle.made_at =
             metadata.and_then(|m| json::member(m, "timestamp")).and_then(as_text).map(Into::into);
         for member in local {
-            bundle.keep(&member.key(), member.value)?;
+            bundle.keep_member(member.raw_key, member.value)?;
         }
         let keyval = json::member(databases, "keyval-store").and_then(|d| json::member(d, "keyval"));
         for entry in keyval.and_then(json::elements).into_iter().flatten() {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use holdfast_store::Kind;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What became of one entity of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// It is new here.
@@ -24,7 +25,7 @@ pub enum Verdict {
 }
 
 /// How many entities met which verdict. All but `found` add up to `found`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct Counts {
     pub found: u64,
@@ -61,7 +62,7 @@ impl Counts {
 }
 
 /// The counts of one noun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Row {
     /// The noun, in the plural.
     pub noun: String,
@@ -71,7 +72,7 @@ pub struct Row {
 }
 
 /// One entity that was not taken, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
     /// The noun, in the plural.
     pub noun: String,
@@ -84,7 +85,7 @@ pub struct Note {
 }
 
 /// What became of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FileReport {
     /// Its place among the given files, from 0.
     pub index: usize,
@@ -99,7 +100,7 @@ pub struct FileReport {
 }
 
 /// What became of all files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Nothing was written.

@@ -1,12 +1,12 @@
 //! Merges a store whose entities have tables into the stored one: what is missing is added, what differs is
 //! a conflict, and nothing is taken away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use holdfast_store::document::NewDocument;
 use holdfast_store::item::{CONVERSATIONS, Part, Shape, parts};
 use holdfast_store::json::{self, Node, canonical};
-use holdfast_store::{Json, Kind};
+use holdfast_store::{Id, Json, Kind};
 
 use super::plan::Planner;
 use super::report::Verdict;
@@ -26,6 +26,26 @@ pub(super) fn size(shape: Shape, value: &str) -> usize {
         Shape::Objects | Shape::Strings => json::elements(value).map_or(0, Iterator::count),
         Shape::Map => json::members(value).map_or(0, Iterator::count),
     }
+}
+
+/// Why the store would not take this state apart; `None` when it would.
+pub(super) fn refusal(store: &str, data: &Json) -> Option<String> {
+    let mut seen = HashSet::new();
+    for member in data.members()? {
+        let Some(part) = parts(store).find(|p| member.key_is(p.member)) else { continue };
+        if !seen.insert(part.member) {
+            return Some(format!("the key \"{}\" stands twice", part.member));
+        }
+        let mut ids = HashSet::new();
+        for entity in json::members(member.value).into_iter().flatten().filter(|_| part.shape == Shape::Map) {
+            match Id::from_json(entity.raw_key) {
+                Ok(id) if ids.contains(&id) => return Some(format!("the key \"{id}\" stands twice")),
+                Ok(id) => ids.insert(id),
+                Err(why) => return Some(why.to_string()),
+            };
+        }
+    }
+    None
 }
 
 pub(super) fn merge(planner: &mut Planner<'_>, stored: &NewDocument, incoming: &NewDocument) -> Merged {
