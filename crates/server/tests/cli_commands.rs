@@ -1,5 +1,7 @@
 //! The built binary, as a user runs it.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests: a panic is the report.
+
 #[path = "support/fixtures.rs"]
 mod fixtures;
 
@@ -235,7 +237,7 @@ fn a_held_database_is_neither_written_nor_replaced() {
     let copy = place.file("copy.db");
     place.run(&["backup", &text(&copy)]);
     let _held = holdfast::lock::acquire(&place.db()).unwrap();
-    for arguments in [["restore", "--force"], ["import", "--dry-run"]] {
+    for arguments in [["restore", "--force"], ["import", "--overwrite"]] {
         let file = if arguments[0] == "restore" { copy.clone() } else { path("flash.json") };
         let output = place.run(&[arguments[0], arguments[1], &text(&file)]);
         assert_eq!(code(&output), 2);

@@ -1,5 +1,7 @@
 //! Files of the real app go in, and the same comes out.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests: a panic is the report.
+
 #[path = "support/fixtures.rs"]
 mod fixtures;
 

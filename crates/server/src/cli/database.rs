@@ -36,8 +36,8 @@ pub(super) struct Database {
 pub(super) enum Reach {
     /// Over HTTP: a server has the file.
     Server(Server),
-    /// Through the file, which stays locked meanwhile.
-    File(Arc<dyn Store>, Lock),
+    /// Through the file, which stays locked meanwhile when it is written.
+    File(Arc<dyn Store>, Option<Lock>),
 }
 
 impl DatabaseOptions {
@@ -54,14 +54,14 @@ impl DatabaseOptions {
 
 impl Database {
     /// The server that has the file, or the file itself.
-    pub(super) fn reach(&self) -> anyhow::Result<Reach> {
+    pub(super) fn reach(&self, access: Access) -> anyhow::Result<Reach> {
         if let Some(holder) = lock::holder(&self.path)
             && !holder.url.is_empty()
         {
             return Ok(Reach::Server(Server::new(&holder.url, self.token.as_deref())));
         }
-        let lock = self.lock()?;
-        Ok(Reach::File(self.open(Access::ReadWrite)?, lock))
+        let lock = (access == Access::ReadWrite).then(|| self.lock()).transpose()?;
+        Ok(Reach::File(self.open(access)?, lock))
     }
 
     /// Takes the file for this process. Errors: who has it.

@@ -9,10 +9,9 @@ use holdfast_store::Owner;
 use holdfast_store::url::{Access, Clock};
 use serde::Serialize;
 
-use super::database::{DatabaseOptions, explain};
+use super::database::{DatabaseOptions, Reach, explain};
 use super::print;
-use super::remote::Server;
-use crate::{export, lock};
+use crate::export;
 
 /// Flags of `holdfast export`.
 #[derive(Debug, Clone, clap::Args)]
@@ -77,14 +76,10 @@ pub(super) async fn export(options: ExportOptions) -> anyhow::Result<ExitCode> {
 async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> {
     let database = options.database.clone().resolve()?;
     database.must_exist()?;
-    if let Some(holder) = lock::holder(&database.path)
-        && !holder.url.is_empty()
-    {
-        let server = Server::new(&holder.url, options.database.token.as_deref());
-        tracing::debug!(target: "store", url = server.url(), "exporting through {}", server.url());
-        return server.export(&options.device, images);
-    }
-    let store = database.open(Access::ReadOnly)?;
+    let store = match database.reach(Access::ReadOnly)? {
+        Reach::Server(server) => return server.export(&options.device, images),
+        Reach::File(store, _) => store,
+    };
     let how =
         export::Options { device: options.device.clone(), images, secrets: true, now: Clock::system().now() };
     let text = export::flash_backup(store.as_ref(), &Owner::local(), &how)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
+use holdfast_store::url::Access;
 use holdfast_store::{Json, Owner, Store, Writer};
 
 use super::database::{Database, DatabaseOptions, Reach};
@@ -90,7 +91,8 @@ fn reach(database: &Database, options: &ImportOptions) -> anyhow::Result<Option<
     if options.dry_run && !database.path.exists() {
         return Ok(None);
     }
-    database.reach().map(Some)
+    let access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
+    database.reach(access).map(Some)
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {

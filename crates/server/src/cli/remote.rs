@@ -31,10 +31,6 @@ impl Server {
         Self { url: url.trim_end_matches('/').to_owned(), token: token.map(Into::into), agent }
     }
 
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// Imports files: `body` is an array of them.
     pub(super) fn import(
         &self,
