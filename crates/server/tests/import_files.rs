@@ -331,6 +331,37 @@ async fn old_chats_and_other_entries_of_keyval_go_back_where_they_were() {
 }
 
 #[tokio::test]
+async fn odd_json_is_kept_to_the_letter() {
+    let database = Database::new();
+    let chat = r#"{"id":"odd","messages":[{"id":"m","n":[0.1,1e21,9007199254740993,1e400,-0],"t":"\u0000 \ud800 \/"},{"id":"m"},7],"x":{"a":1,"a":2},"y":null}"#;
+    let inner = format!(r#"{{"state":{{"conversations":[{chat}],"more":[1.50]}},"version":4}}"#);
+    let setting = r#"{ "b" : 1.0, "b" : 1e400, "\u0061" : "\ud800" }"#;
+    let file = format!(
+        r#"{{"schema":"vnd.agi.flash-backup","storage":{{"localStorage":{{"app-odd":{{"state":{setting},"version":1}}}},"indexedDB":{{"keyval-store":{{"keyval":[{{"key":"app-chats","value":{}}}]}}}}}}}}"#,
+        serde_json::to_string(&inner).unwrap()
+    );
+    database.import_texts(&[file], &Options::default()).await;
+    let owner = Owner::local();
+    let stored = database.store.conversation(&owner, &fixtures::id("odd")).await.unwrap().unwrap();
+    assert_eq!(stored.text, chat);
+    let options = export::Options { device: String::new(), images: false, secrets: true, now: 0 };
+    let text = export::flash_backup(database.store.as_ref(), &owner, &options).await.unwrap();
+    assert!(text.contains(setting), "{text}");
+    assert!(text.contains(&serde_json::to_string(&inner).unwrap()), "{text}");
+}
+
+#[tokio::test]
+async fn images_that_no_file_brings_are_named() {
+    let database = Database::new();
+    let report = database.import(&["flash.json"]).await;
+    assert_eq!(report.missing_assets, ["QdMKVCG9RvAPv6vIqBpoV"]);
+    assert!(!report.has_problems());
+    assert!(database.import(&["flash-with-images.json"]).await.missing_assets.is_empty());
+    let both = Database::new().import(&["conversation.json", "flash-with-images.json"]).await;
+    assert!(both.missing_assets.is_empty());
+}
+
+#[tokio::test]
 async fn device_local_stores_belong_to_the_device_that_is_named() {
     let database = Database::new();
     let options = Options { device: "laptop".to_owned(), ..Options::default() };

@@ -160,6 +160,12 @@ fn show_notes(report: &Report) -> anyhow::Result<()> {
         let (noun, id, reason) = (&note.noun, &note.id, &note.reason);
         print::line(format!("{verdict} in {}: {noun} '{id}': {reason}", file.name))?;
     }
+    if !report.missing_assets.is_empty() {
+        print::line(format!(
+            "{} images are shown in chats and are in none of the files: a flash backup with images brings them",
+            report.missing_assets.len()
+        ))?;
+    }
     if notes.len() > SHOWN {
         print::line(format!("and {} more: --json lists all", notes.len() - SHOWN))?;
     }

@@ -3,11 +3,14 @@
 //! Several files are planned one after another before anything is written, so a later file has to see what
 //! an earlier one brings.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use holdfast_store::asset::references;
 use holdfast_store::document::NewDocument;
 use holdfast_store::item::CHATS;
 use holdfast_store::{Epoch, Id, Json, Owner, Precondition, Revision, Store, StoreResult};
+
+const PAGE: usize = 500;
 
 /// An entity as it stands, or will stand.
 #[derive(Debug, Clone)]
@@ -27,6 +30,7 @@ pub(super) struct Known<'a> {
     listed: HashSet<Id>,
     documents: HashMap<(Id, String), NewDocument>,
     assets: HashMap<Id, Json>,
+    referred: BTreeSet<String>,
 }
 
 impl<'a> Known<'a> {
@@ -39,6 +43,7 @@ impl<'a> Known<'a> {
             listed: HashSet::new(),
             documents: HashMap::new(),
             assets: HashMap::new(),
+            referred: BTreeSet::new(),
         }
     }
 
@@ -87,6 +92,7 @@ impl<'a> Known<'a> {
     }
 
     pub(super) fn will_have_conversation(&mut self, id: Id, body: Json) {
+        self.referred.extend(references(body.as_str()));
         self.listed.insert(id.clone());
         self.conversations.insert(id, body);
     }
@@ -97,6 +103,24 @@ impl<'a> Known<'a> {
 
     pub(super) fn will_have_asset(&mut self, id: Id, record: Json) {
         self.assets.insert(id, record);
+    }
+
+    /// The assets that planned conversations refer to and that will not be there.
+    pub(super) async fn missing_assets(&self) -> StoreResult<Vec<String>> {
+        let mut missing = self.referred.clone();
+        missing.retain(|id| !Id::parse(id).is_ok_and(|id| self.assets.contains_key(&id)));
+        let mut cursor = None;
+        while !missing.is_empty() {
+            let page = self.store.assets(self.owner, cursor.as_deref(), PAGE).await?;
+            for stored in &page.items {
+                missing.remove(&stored.id);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(missing.into_iter().collect())
     }
 
     /// What must still hold when the write is made, so that nobody else's change is lost.

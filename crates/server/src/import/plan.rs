@@ -1,5 +1,7 @@
 //! Decides what to do with the files of one import, then does it.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use holdfast_store::json::canonical;
 use holdfast_store::{Json, Kind, Owner, Store, Write, Writer};
 
@@ -30,6 +32,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Plan {
     files: Vec<(Vec<Write>, FileReport)>,
+    missing_assets: Vec<String>,
 }
 
 /// What a plan is made with.
@@ -70,13 +73,23 @@ pub async fn plan(
         files.push((writes, tally.into_report(index, input.name, format.name())));
         progress(done + 1);
     }
-    Ok(Plan { files })
+    let missing_assets = known.missing_assets().await?;
+    Ok(Plan { files, missing_assets })
 }
 
 /// Sorts files: by what their format keeps, then by age, then by content, so that equal ranks are equal files.
-fn rank(bundle: &Bundle) -> (Format, Option<String>, Vec<String>) {
-    let texts = bundle.chats.iter().flat_map(|c| &c.conversations).map(|c| c.as_str().to_owned());
-    (bundle.format, bundle.made_at.clone(), texts.collect())
+fn rank(bundle: &Bundle) -> (Format, Option<String>, u64) {
+    let mut content = DefaultHasher::new();
+    for conversation in bundle.chats.iter().flat_map(|c| &c.conversations) {
+        conversation.hash(&mut content);
+    }
+    for document in &bundle.documents {
+        (document.name.as_str(), &document.data).hash(&mut content);
+    }
+    for asset in &bundle.assets {
+        asset.record.hash(&mut content);
+    }
+    (bundle.format, bundle.made_at.clone(), content.finish())
 }
 
 impl Planner<'_> {
@@ -134,7 +147,8 @@ impl Planner<'_> {
 impl Plan {
     /// What will be done.
     pub fn preview(&self) -> Report {
-        Report::new(true, self.files.iter().map(|(_, report)| report.clone()).collect())
+        let files = self.files.iter().map(|(_, report)| report.clone()).collect();
+        Report::new(true, files, self.missing_assets.clone())
     }
 
     /// Does it, each file as a whole or not at all. `progress` hears of each file that is stored.
@@ -152,6 +166,6 @@ impl Plan {
             reports.push(report);
             progress(done + 1);
         }
-        Ok(Report::new(false, reports))
+        Ok(Report::new(false, reports, self.missing_assets))
     }
 }

@@ -109,10 +109,12 @@ pub struct Report {
     pub files: Vec<FileReport>,
     /// Counts per noun over all files.
     pub totals: Vec<Row>,
+    /// Images and sounds that imported conversations refer to and that are neither stored nor in the files.
+    pub missing_assets: Vec<String>,
 }
 
 impl Report {
-    pub(super) fn new(dry_run: bool, files: Vec<FileReport>) -> Self {
+    pub(super) fn new(dry_run: bool, files: Vec<FileReport>, missing_assets: Vec<String>) -> Self {
         let mut totals: Vec<Row> = Vec::new();
         for row in files.iter().flat_map(|f| &f.rows) {
             match totals.iter_mut().find(|t| t.noun == row.noun) {
@@ -120,7 +122,7 @@ impl Report {
                 None => totals.push(row.clone()),
             }
         }
-        Self { dry_run, files, totals }
+        Self { dry_run, files, totals, missing_assets }
     }
 
     /// Counts of one noun over all files.
