@@ -115,8 +115,13 @@ async fn copy_and_check(source: &dyn Store, key_file: &Path, to: &Path) -> Resul
     Ok(Backup { path: to.to_owned(), bytes, content_hash, matches_source, checks })
 }
 
-/// Makes a finished temporary file the file at `to`, on the disk.
+/// Makes a finished temporary file the file at `to`, on the disk, and readable by this user only.
 pub(crate) fn publish(temporary: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(temporary, fs::Permissions::from_mode(0o600))?;
+    }
     File::open(temporary)?.sync_all()?;
     fs::rename(temporary, to)?;
     for suffix in SIDECARS {

@@ -92,7 +92,7 @@ async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> 
 fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let temporary = crate::backup::beside(path, "partial");
     let result = (|| {
-        let mut file = std::fs::File::create(&temporary)?;
+        let mut file = private_file(&temporary)?;
         file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
@@ -102,4 +102,16 @@ fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&temporary);
     }
     result
+}
+
+/// Only for this user: the backup holds API keys.
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
 }

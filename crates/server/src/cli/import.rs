@@ -162,7 +162,7 @@ fn show_notes(report: &Report) -> anyhow::Result<()> {
     }
     if !report.missing_assets.is_empty() {
         print::line(format!(
-            "{} images are shown in chats and are in none of the files: a flash backup with images brings them",
+            "images shown in chats that no file brings: {}; a flash backup with images has them",
             report.missing_assets.len()
         ))?;
     }
