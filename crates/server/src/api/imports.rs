@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::answer::Answer;
 use crate::api::error::{ApiError, ApiResult, ErrorBody};
-use crate::api::request::{Body, Caller, Query};
+use crate::api::request::{Body, Caller, Params};
 use crate::app::{self, App};
 use crate::export;
 use crate::import::{self, ImportError, Input, Options, Report};
@@ -49,7 +49,7 @@ pub struct ImportAnswer {
 pub async fn create_import(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Query(query): Query<ImportQuery>,
+    Params(query): Params<ImportQuery>,
     body: Body,
 ) -> ApiResult<Answer> {
     let inputs = read(&body.json, query.name.as_deref())?;
@@ -95,7 +95,7 @@ pub struct ExportQuery {
 pub async fn get_export(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Query(query): Query<ExportQuery>,
+    Params(query): Params<ExportQuery>,
 ) -> ApiResult<Answer> {
     let options = export::Options {
         device: query.device,

@@ -9,6 +9,7 @@ use holdfast_store::{Json, Owner, Store, Writer};
 
 use super::database::{Database, DatabaseOptions, Reach};
 use super::print;
+use super::remote::Server;
 use crate::import::{self, Input, Options, Report};
 
 /// How many reasons are shown on a terminal.
@@ -45,32 +46,9 @@ struct File {
 
 pub(super) async fn import(options: ImportOptions) -> anyhow::Result<ExitCode> {
     let database = options.database.clone().resolve()?;
-    let bar = print::progress(options.files.len(), "reading");
-    let mut files = Vec::new();
-    for path in &options.files {
-        files.push(read(path)?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let files = read_all(&options.files)?;
     let report = match reach(&database, &options)? {
-        Some(Reach::Server(server)) => {
-            let texts: Vec<&str> = files.iter().map(|f| f.text.as_str()).collect();
-            let body = format!("[{}]", texts.join(","));
-            let send = |dry_run| {
-                let bar = print::progress(1, if dry_run { "comparing" } else { "importing" });
-                let mut report = server.import(&body, dry_run, options.overwrite, &options.device)?;
-                bar.finish_and_clear();
-                name_files(&mut report, &files);
-                anyhow::Ok(report)
-            };
-            let preview = send(true)?;
-            if options.dry_run {
-                preview
-            } else {
-                show(&preview, &options, "Preview")?;
-                send(false)?
-            }
-        }
+        Some(Reach::Server(server)) => through_server(&server, &files, &options)?,
         Some(Reach::File(store, _lock)) => into_store(store.as_ref(), files, &options).await?,
         None => {
             // Nothing is there yet, and a dry run leaves it so: it compares with an empty database elsewhere.
@@ -93,6 +71,18 @@ fn reach(database: &Database, options: &ImportOptions) -> anyhow::Result<Option<
     }
     let access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
     database.reach(access).map(Some)
+}
+
+/// Reads and checks every file before anything is written.
+fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<File>> {
+    let bar = print::progress(paths.len(), "reading");
+    let mut files = Vec::new();
+    for path in paths {
+        files.push(read(path)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(files)
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
@@ -121,6 +111,25 @@ async fn into_store(store: &dyn Store, files: Vec<File>, options: &ImportOptions
     let report = plan.apply(store, &writer, &|done| bar.set_position(done as u64)).await?;
     bar.finish_and_clear();
     Ok(report)
+}
+
+/// All files in one request, so that the fullest comes first there too.
+fn through_server(server: &Server, files: &[File], options: &ImportOptions) -> anyhow::Result<Report> {
+    let texts: Vec<&str> = files.iter().map(|f| f.text.as_str()).collect();
+    let body = format!("[{}]", texts.join(","));
+    let send = |dry_run| {
+        let bar = print::progress(1, if dry_run { "comparing" } else { "importing" });
+        let mut report = server.import(&body, dry_run, options.overwrite, &options.device)?;
+        bar.finish_and_clear();
+        name_files(&mut report, files);
+        anyhow::Ok(report)
+    };
+    let preview = send(true)?;
+    if options.dry_run {
+        return Ok(preview);
+    }
+    show(&preview, options, "Preview")?;
+    send(false)
 }
 
 /// A server knows files by their place only.
