@@ -46,6 +46,26 @@ impl Served {
         self.directory.path().join(name)
     }
 
+    /// Sends a body to `/api/imports`.
+    fn post(&self, query: &str, body: &str) -> (u16, Value) {
+        let url = lock::holder(&self.file("holdfast.db")).unwrap().url;
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let mut answer = agent
+            .post(format!("{url}/api/imports?{query}"))
+            .header("Content-Type", "application/json")
+            .header("Authorization", format!("Bearer {TOKEN}"))
+            .send(body)
+            .unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap())
+    }
+
+    fn get(&self, path: &str) -> String {
+        let url = lock::holder(&self.file("holdfast.db")).unwrap().url;
+        let request = ureq::get(format!("{url}{path}")).header("Authorization", format!("Bearer {TOKEN}"));
+        request.call().unwrap().body_mut().read_to_string().unwrap()
+    }
+
     fn run(&self, arguments: &[&str], token: &str) -> Output {
         Command::new(env!("CARGO_BIN_EXE_holdfast"))
             .args(arguments)
@@ -116,6 +136,30 @@ fn a_wrong_token_and_a_broken_file_change_nothing() {
     assert_eq!(code(&served.run(&["import", &half.display().to_string()], TOKEN)), 2);
     let output = json(&served.run(&["export"], TOKEN));
     assert_eq!(output["storage"]["localStorage"], serde_json::json!({}));
+}
+
+#[test]
+fn the_route_takes_one_file_or_several_and_says_what_is_wrong_with_others() {
+    let served = Served::start();
+    let whole = fixtures::text("flash.json");
+    let (status, answer) = served.post("name=mine.json&dry_run=true", &whole);
+    assert_eq!((status, &answer["report"]["files"][0]["name"]), (200, &Value::from("mine.json")));
+    let (status, answer) = served.post("", &whole[..whole.len() / 2]);
+    assert_eq!((status, &answer["code"]), (400, &Value::from("invalid_json")));
+    assert!(answer["place"]["line"].is_number(), "{answer}");
+    let (status, answer) = served.post("", r#"{"mapping":{}}"#);
+    assert_eq!((status, &answer["code"]), (400, &Value::from("invalid_body")));
+    assert!(answer["error"].as_str().unwrap().contains("'mapping'"), "{answer}");
+    let (status, _) = served.post("", &format!(r#"[{whole},{{"mapping":{{}}}}]"#));
+    assert_eq!(status, 400);
+    assert!(!served.get("/api/export").contains("app-ui"), "nothing of these was stored");
+
+    let files = format!("[{},{whole}]", fixtures::text("all-chats.json"));
+    let (status, answer) = served.post("", &files);
+    assert_eq!(status, 200);
+    assert_eq!(answer["report"]["files"][0]["index"], 1, "the fuller one first");
+    assert!(served.get("/api/export").contains("sk-mock"));
+    assert!(!served.get("/api/export?secrets=masked").contains("sk-mock"));
 }
 
 #[test]

@@ -187,8 +187,7 @@ struct EmptyDatabase(PathBuf);
 impl EmptyDatabase {
     fn create() -> anyhow::Result<Self> {
         let directory = std::env::temp_dir().join(format!("holdfast-dry-run-{}", std::process::id()));
-        std::fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot create {}", directory.display()))?;
+        std::fs::create_dir(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         Ok(Self(directory))
     }
 
