@@ -32,14 +32,6 @@ pub(super) struct Database {
     token: Option<String>,
 }
 
-/// The way to a database.
-pub(super) enum Reach {
-    /// Over HTTP: a server has the file.
-    Server(Server),
-    /// Through the file, which stays locked meanwhile when it is written.
-    File(Arc<dyn Store>, Option<Lock>),
-}
-
 impl DatabaseOptions {
     /// With the platform's defaults.
     pub(super) fn resolve(self) -> anyhow::Result<Database> {
@@ -53,15 +45,10 @@ impl DatabaseOptions {
 }
 
 impl Database {
-    /// The server that has the file, or the file itself.
-    pub(super) fn reach(&self, access: Access) -> anyhow::Result<Reach> {
-        if let Some(holder) = lock::holder(&self.path)
-            && !holder.url.is_empty()
-        {
-            return Ok(Reach::Server(Server::new(&holder.url, self.token.as_deref())));
-        }
-        let lock = (access == Access::ReadWrite).then(|| self.lock()).transpose()?;
-        Ok(Reach::File(self.open(access)?, lock))
+    /// The server that has the file.
+    pub(super) fn server(&self) -> Option<Server> {
+        let holder = lock::holder(&self.path).filter(|h| !h.url.is_empty())?;
+        Some(Server::new(&holder.url, self.token.as_deref()))
     }
 
     /// Takes the file for this process. Errors: who has it.

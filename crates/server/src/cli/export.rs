@@ -9,7 +9,7 @@ use holdfast_store::Owner;
 use holdfast_store::url::{Access, Clock};
 use serde::Serialize;
 
-use super::database::{DatabaseOptions, Reach, explain};
+use super::database::{DatabaseOptions, explain};
 use super::print;
 use crate::export;
 
@@ -76,10 +76,10 @@ pub(super) async fn export(options: ExportOptions) -> anyhow::Result<ExitCode> {
 async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> {
     let database = options.database.clone().resolve()?;
     database.must_exist()?;
-    let store = match database.reach(Access::ReadOnly)? {
-        Reach::Server(server) => return server.export(&options.device, images),
-        Reach::File(store, _) => store,
-    };
+    if let Some(server) = database.server() {
+        return server.export(&options.device, images);
+    }
+    let store = database.open(Access::ReadOnly)?;
     let how =
         export::Options { device: options.device.clone(), images, secrets: true, now: Clock::system().now() };
     let text = export::flash_backup(store.as_ref(), &Owner::local(), &how)

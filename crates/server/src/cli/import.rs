@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use holdfast_store::url::Access;
 use holdfast_store::{Json, Owner, Store, Writer};
 
-use super::database::{Database, DatabaseOptions, Reach};
+use super::database::DatabaseOptions;
 use super::print;
 use super::remote::Server;
 use crate::import::{self, Input, Options, Report};
@@ -40,16 +40,23 @@ pub struct ImportOptions {
 /// A file that was read and checked.
 struct File {
     name: String,
-    text: Json,
+    text: Option<Json>,
     input: Input,
 }
 
 pub(super) async fn import(options: ImportOptions) -> anyhow::Result<ExitCode> {
     let database = options.database.clone().resolve()?;
-    let files = read_all(&options.files)?;
-    let report = match reach(&database, &options)? {
-        Some(Reach::Server(server)) => through_server(&server, &files, &options)?,
-        Some(Reach::File(store, _lock)) => into_store(store.as_ref(), files, &options).await?,
+    let server = database.server();
+    let files = read_all(&options.files, server.is_some())?;
+    let report = match server {
+        Some(server) => through_server(&server, &files, &options)?,
+        None if !options.dry_run => {
+            let _lock = database.lock()?;
+            into_store(database.open(Access::ReadWrite)?.as_ref(), files, &options).await?
+        }
+        None if database.path.exists() => {
+            into_store(database.open(Access::ReadOnly)?.as_ref(), files, &options).await?
+        }
         None => {
             // Nothing is there yet, and a dry run leaves it so: it compares with an empty database elsewhere.
             let empty = EmptyDatabase::create()?;
@@ -65,33 +72,25 @@ pub(super) async fn import(options: ImportOptions) -> anyhow::Result<ExitCode> {
     Ok(print::exit(report.has_problems()))
 }
 
-fn reach(database: &Database, options: &ImportOptions) -> anyhow::Result<Option<Reach>> {
-    if options.dry_run && !database.path.exists() {
-        return Ok(None);
-    }
-    let access = if options.dry_run { Access::ReadOnly } else { Access::ReadWrite };
-    database.reach(access).map(Some)
-}
-
-/// Reads and checks every file before anything is written.
-fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<File>> {
+/// Reads and checks every file before anything is written; their texts are kept for a server only.
+fn read_all(paths: &[PathBuf], keep_text: bool) -> anyhow::Result<Vec<File>> {
     let bar = print::progress(paths.len(), "reading");
     let mut files = Vec::new();
     for path in paths {
-        files.push(read(path)?);
+        files.push(read(path, keep_text)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(files)
 }
 
-fn read(path: &Path) -> anyhow::Result<File> {
+fn read(path: &Path, keep_text: bool) -> anyhow::Result<File> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
     let text =
         Json::from_bytes(&bytes).map_err(|why| anyhow!("{name}: {}", import::ImportError::Json(why)))?;
     let bundle = import::read_json(&text).map_err(|why| anyhow!("{name}: {why}"))?;
-    Ok(File { input: Input { name: name.clone(), bundle }, name, text })
+    Ok(File { input: Input { name: name.clone(), bundle }, name, text: keep_text.then_some(text) })
 }
 
 async fn into_store(store: &dyn Store, files: Vec<File>, options: &ImportOptions) -> anyhow::Result<Report> {
@@ -115,7 +114,7 @@ async fn into_store(store: &dyn Store, files: Vec<File>, options: &ImportOptions
 
 /// All files in one request, so that the fullest comes first there too.
 fn through_server(server: &Server, files: &[File], options: &ImportOptions) -> anyhow::Result<Report> {
-    let texts: Vec<&str> = files.iter().map(|f| f.text.as_str()).collect();
+    let texts: Vec<&str> = files.iter().filter_map(|f| f.text.as_ref()).map(Json::as_str).collect();
     let body = format!("[{}]", texts.join(","));
     let send = |dry_run| {
         let bar = print::progress(1, if dry_run { "comparing" } else { "importing" });

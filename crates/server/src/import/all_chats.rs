@@ -1,6 +1,8 @@
 //! The app's export of all chats: conversations with the fields of a single export, folders, and model
 //! services (with their keys), but no models.
 
+use std::sync::Arc;
+
 use holdfast_store::{Json, json};
 
 use super::bundle::{Bundle, Chats, Format};
@@ -18,7 +20,7 @@ impl Source for AllChats {
     fn read(&self, file: &Json) -> Result<Bundle, ImportError> {
         let mut bundle = Bundle::new(Format::AllChats);
         let list = file.get("conversations").and_then(json::elements).into_iter().flatten();
-        bundle.chats = Some(Chats::bare(list.map(part).collect::<Result<_, _>>()?));
+        bundle.chats = Some(Chats::bare(list.map(|c| part(c).map(Arc::new)).collect::<Result<_, _>>()?));
         if let Some(sources) = file.get("models").and_then(|m| json::member(m, "sources")) {
             bundle.keep("app-models", &format!("{{\"state\":{{\"sources\":{sources}}}}}"))?;
         }

@@ -1,5 +1,7 @@
 //! What a file holds, whatever its format.
 
+use std::sync::Arc;
+
 use holdfast_store::document::NewDocument;
 use holdfast_store::item::{CHATS, CONVERSATIONS};
 use holdfast_store::{Id, Json, Kind};
@@ -60,7 +62,7 @@ pub struct Bundle {
 #[derive(Debug, Clone)]
 pub struct Chats {
     /// The list's own order.
-    pub conversations: Vec<Json>,
+    pub conversations: Vec<Arc<Json>>,
     /// The members of the state beside `conversations`, raw keys with their values.
     pub members: Vec<(String, String)>,
     /// `version` of the store.
@@ -140,7 +142,7 @@ impl Bundle {
             return Ok(());
         };
         self.chats = Some(Chats {
-            conversations: list.map(part).collect::<Result<_, _>>()?,
+            conversations: list.map(|c| part(c).map(Arc::new)).collect::<Result<_, _>>()?,
             members: members
                 .filter(|m| !m.key_is(CONVERSATIONS))
                 .map(|m| (m.raw_key.to_owned(), m.value.to_owned()))
@@ -164,12 +166,12 @@ impl Bundle {
 
 impl Chats {
     /// Conversations without an envelope.
-    pub(super) fn bare(conversations: Vec<Json>) -> Self {
+    pub(super) fn bare(conversations: Vec<Arc<Json>>) -> Self {
         Self { conversations, members: Vec::new(), version: None, beside: None }
     }
 
     /// The state with these conversations in it.
-    pub(super) fn state(&self, conversations: &[Json]) -> Result<Json, ImportError> {
+    pub(super) fn state(&self, conversations: &[Arc<Json>]) -> Result<Json, ImportError> {
         let mut text = format!("{{\"{CONVERSATIONS}\":[");
         for (index, conversation) in conversations.iter().enumerate() {
             text.push_str(if index == 0 { "" } else { "," });

@@ -1,5 +1,7 @@
 //! Conversations: compared one by one, kept in the order of their list.
 
+use std::sync::Arc;
+
 use holdfast_store::conversation::{message_columns, split};
 use holdfast_store::document::{Mode, NewDocument};
 use holdfast_store::item::CHATS;
@@ -16,19 +18,19 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
     let name = Id::parse(CHATS)?;
     let stored = planner.known.document(&name, "").await?;
     let fresh = stored.is_none();
-    let mut first_list: Vec<(Id, Json)> = Vec::new();
+    let mut first_list: Vec<(Id, Arc<Json>)> = Vec::new();
     let mut before: Option<Id> = None;
     for record in &chats.conversations {
         let Some(id) = admitted(planner, record) else { continue };
         let found = planner.known.conversation(&id).await?;
-        let verdict = planner.judge_conversation(found.as_ref().map(|f| &f.value), record);
+        let verdict = planner.judge_conversation(found.as_ref().map(|f| f.value.as_ref()), record);
         count(planner, &id, verdict, found.as_ref(), record);
         if matches!(verdict, Verdict::Imported | Verdict::Replaced) {
             if fresh {
-                match first_list.iter_mut().find(|(listed, _)| *listed == id) {
-                    Some((_, body)) => body.clone_from(record),
-                    None => first_list.push((id.clone(), record.clone())),
+                if found.is_some() {
+                    first_list.retain(|(listed, _)| *listed != id);
                 }
+                first_list.push((id.clone(), Arc::clone(record)));
             } else {
                 let place = match (&verdict, &before) {
                     (Verdict::Imported, Some(before)) => Place::After(before.as_str().to_owned()),
@@ -36,12 +38,12 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
                 };
                 planner.writes.push(Write::PutConversation {
                     id: id.clone(),
-                    body: record.clone(),
+                    body: Json::clone(record),
                     place,
                     precondition: planner.known.precondition(found.as_ref()),
                 });
             }
-            planner.known.will_have_conversation(id.clone(), record.clone());
+            planner.known.will_have_conversation(id.clone(), Arc::clone(record));
         }
         if planner.known.is_listed(&id) {
             before = Some(id);
@@ -69,7 +71,13 @@ fn admitted(planner: &mut Planner<'_>, record: &Json) -> Option<Id> {
     }
 }
 
-fn count(planner: &mut Planner<'_>, id: &Id, verdict: Verdict, found: Option<&Found<Json>>, record: &Json) {
+fn count(
+    planner: &mut Planner<'_>,
+    id: &Id,
+    verdict: Verdict,
+    found: Option<&Found<Arc<Json>>>,
+    record: &Json,
+) {
     if verdict != Verdict::Conflict {
         planner.tally.count(Kind::Conversation, verdict);
         return;
@@ -86,7 +94,7 @@ fn envelope(
     name: Id,
     chats: Chats,
     stored: Option<Found<NewDocument>>,
-    first_list: Vec<(Id, Json)>,
+    first_list: Vec<(Id, Arc<Json>)>,
 ) -> Result<(), ImportError> {
     let incoming = NewDocument {
         data: chats.state(&[])?,

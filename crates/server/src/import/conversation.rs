@@ -1,5 +1,7 @@
 //! The app's export of one conversation, and what that format leaves out.
 
+use std::sync::Arc;
+
 use holdfast_store::Json;
 use holdfast_store::json::{self, Node};
 
@@ -20,7 +22,7 @@ impl Source for SingleConversation {
 
     fn read(&self, file: &Json) -> Result<Bundle, ImportError> {
         let mut bundle = Bundle::new(Format::Conversation);
-        bundle.chats = Some(Chats::bare(vec![file.clone()]));
+        bundle.chats = Some(Chats::bare(vec![Arc::new(file.clone())]));
         Ok(bundle)
     }
 }

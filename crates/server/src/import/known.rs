@@ -4,6 +4,7 @@
 //! an earlier one brings.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use holdfast_store::asset::references;
 use holdfast_store::document::NewDocument;
@@ -26,7 +27,7 @@ pub(super) struct Known<'a> {
     store: &'a dyn Store,
     owner: &'a Owner,
     epoch: Epoch,
-    conversations: HashMap<Id, Json>,
+    conversations: HashMap<Id, Arc<Json>>,
     listed: HashSet<Id>,
     documents: HashMap<(Id, String), NewDocument>,
     assets: HashMap<Id, Json>,
@@ -48,13 +49,13 @@ impl<'a> Known<'a> {
     }
 
     /// A whole conversation.
-    pub(super) async fn conversation(&mut self, id: &Id) -> StoreResult<Option<Found<Json>>> {
+    pub(super) async fn conversation(&mut self, id: &Id) -> StoreResult<Option<Found<Arc<Json>>>> {
         if let Some(planned) = self.conversations.get(id) {
             return Ok(Some(Found { value: planned.clone(), revision: None }));
         }
         let Some(stored) = self.store.conversation(self.owner, id).await? else { return Ok(None) };
         self.listed.insert(id.clone());
-        Ok(Some(Found { value: checked(&stored.text)?, revision: Some(stored.revision) }))
+        Ok(Some(Found { value: Arc::new(checked(&stored.text)?), revision: Some(stored.revision) }))
     }
 
     /// Whether a conversation that was asked for stands in the list.
@@ -91,7 +92,7 @@ impl<'a> Known<'a> {
         Ok(stored.map(|a| Found { value: a.record, revision: Some(a.revision) }))
     }
 
-    pub(super) fn will_have_conversation(&mut self, id: Id, body: Json) {
+    pub(super) fn will_have_conversation(&mut self, id: Id, body: Arc<Json>) {
         self.referred.extend(references(body.as_str()));
         self.listed.insert(id.clone());
         self.conversations.insert(id, body);
