@@ -1,5 +1,7 @@
 //! The contract, run by the SQLite backend.
 
+#![allow(clippy::unwrap_used)]
+
 use holdfast_store::contract::{Fixture, TestClock};
 use holdfast_store::{OpenOptions, Owner, Writer, open};
 

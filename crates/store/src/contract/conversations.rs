@@ -8,9 +8,8 @@ use crate::{Owner, Precondition, StoreError};
 const ODD: &str = r#"{ "messages" : [{"id":"m","n":0.10,"big":9007199254740993,"huge":1e400,"e":1e21,"s":"\u0000\ud800","dup":1,"dup":2}, 7,null,"x",{"id":5},{}] , "id":"c","unknown":{"a":[ ]},"updated":null,"x":-0}"#;
 
 pub async fn what_was_put_comes_back_byte_for_byte(t: Fixture) {
-    let odd = json(ODD);
-    t.put_chat("c", odd.as_str()).await;
-    let expected = ODD.replace(r"}, 7,", r"},7,").replace("\"messages\" : [", "\"messages\" : [");
+    t.put_chat("c", ODD).await;
+    let expected = ODD.replace("}, 7,", "},7,");
     assert_eq!(t.chat("c").await.unwrap(), expected, "whitespace between messages is all that may differ");
     for text in [r#"{"id":"n"}"#, r#"{"id":"n","messages":null}"#, r#"{"id":"n","messages":[]}"#] {
         t.put_chat("n", text).await;
