@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 /// What became of one entity of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ImportVerdict)]
 pub enum Verdict {
     /// It is new here.
     Imported,
@@ -27,6 +28,7 @@ pub enum Verdict {
 /// How many entities met which verdict. All but `found` add up to `found`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
+#[schema(as = ImportCounts)]
 pub struct Counts {
     pub found: u64,
     pub imported: u64,
@@ -63,6 +65,7 @@ impl Counts {
 
 /// The counts of one noun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImportRow)]
 pub struct Row {
     /// The noun, in the plural.
     pub noun: String,
@@ -73,6 +76,7 @@ pub struct Row {
 
 /// One entity that was not taken, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImportNote)]
 pub struct Note {
     /// The noun, in the plural.
     pub noun: String,
@@ -86,6 +90,7 @@ pub struct Note {
 
 /// What became of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImportFile)]
 pub struct FileReport {
     /// Its place among the given files, from 0.
     pub index: usize,
@@ -102,6 +107,7 @@ pub struct FileReport {
 /// What became of all files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ImportReport)]
 pub struct Report {
     /// Nothing was written.
     pub dry_run: bool,
