@@ -8,9 +8,12 @@ mod import;
 mod print;
 mod remote;
 mod restore;
+mod serve;
 mod verify;
 
 use std::process::ExitCode;
+
+use crate::config::ServeOptions;
 
 /// Your AI chats in a database you own
 #[derive(Debug, clap::Parser)]
@@ -24,6 +27,8 @@ pub struct Cli {
 /// The commands. Each reports on stdout and logs on stderr.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Serve the database over HTTP
+    Serve(ServeOptions),
     /// Bring files of the app into the database
     Import(import::ImportOptions),
     /// Write a flash backup that the app can restore
@@ -41,6 +46,7 @@ pub enum Command {
 /// Runs a command and gives its exit code: 0 ok, 1 found problems, 2 could not run.
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Serve(options) => serve::serve(options).await,
         Command::Import(options) => import::import(options).await,
         Command::Export(options) => export::export(options).await,
         Command::Verify(options) => verify::verify(options).await,
