@@ -10,6 +10,7 @@ pub mod auth;
 pub mod backups;
 pub mod batch;
 pub mod changes;
+pub mod chat_list;
 pub mod chat_test;
 pub mod chats;
 pub mod error;
@@ -27,6 +28,7 @@ pub mod personas;
 pub mod precondition;
 pub mod request;
 pub mod requests;
+pub mod store_list;
 pub mod stores;
 pub mod stores_init;
 pub mod stream;
@@ -73,10 +75,10 @@ pub fn router(app: Arc<App>) -> Router {
 /// The route table: each route with its entry in the OpenAPI document.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
-        .routes(routes!(stores::list_stores, stores::save_store))
+        .routes(routes!(store_list::list_stores, stores::save_store))
         .routes(routes!(stores_init::get_init, stores_init::init_stores))
         .routes(routes!(stores::get_store, stores::put_store, stores::delete_store))
-        .routes(routes!(chats::list_chats, chats::save_chat))
+        .routes(routes!(chat_list::list_chats, chats::save_chat))
         .routes(routes!(chats::get_chat, chats::put_chat, chats::patch_chat, chats::delete_chat))
         .routes(routes!(messages::list_messages))
         .routes(routes!(messages::get_message, messages::put_message, messages::delete_message))

@@ -87,7 +87,7 @@ pub struct Written {
     /// The line of history in which `revision` counts.
     pub epoch: String,
     /// The revision of what was written.
-    pub revision: Revision,
+    pub revision: i64,
     /// It already was what was asked for, so nothing was written.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,

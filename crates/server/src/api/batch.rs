@@ -36,7 +36,7 @@ pub struct BatchOperation {
     pub path: String,
     /// The ETag that this operation is based on.
     pub if_match: Option<String>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub body: Option<serde::de::IgnoredAny>,
 }
 

@@ -96,7 +96,7 @@ pub async fn list_versions(
 pub struct VersionAnswer {
     pub success: bool,
     pub version: VersionEntry,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub body: Json,
 }
 

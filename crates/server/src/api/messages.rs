@@ -32,7 +32,7 @@ pub struct PageQuery {
 #[allow(missing_docs)]
 pub struct MessagePage {
     pub success: bool,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub messages: Vec<Json>,
     /// The revision of each message of the page.
     pub revisions: Vec<i64>,
@@ -180,7 +180,7 @@ pub async fn delete_message(
 #[allow(dead_code, missing_docs)]
 pub struct AppendBody {
     /// The fragment's place, from 0, or its `fId`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub fragment: serde::de::IgnoredAny,
     pub text: String,
 }

@@ -17,81 +17,6 @@ use crate::api::request::{Body, Caller, Fields, Params, PathId};
 use crate::api::stream::{self, Frame};
 use crate::app::App;
 
-/// Which stores to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// `summary` leaves `data` out.
-    view: Option<String>,
-    /// `tables` gives `data` of stores with tables too.
-    include: Option<String>,
-}
-
-/// One store in a list.
-#[derive(Debug, Serialize, ToSchema)]
-#[allow(missing_docs)]
-pub struct StoreEntry {
-    pub id: i64,
-    pub name: String,
-    /// The state as JSON inside a string; not in summaries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
-    #[schema(value_type = Option<i64>)]
-    pub version: Option<Json>,
-    /// `YYYY-MM-DD HH:MM:SS`, UTC.
-    pub created_at: String,
-    /// `YYYY-MM-DD HH:MM:SS`, UTC.
-    pub updated_at: String,
-    /// Size of the state in bytes.
-    pub size: i64,
-    /// The device it belongs to; empty for shared ones.
-    pub device: String,
-    /// The browser's value was not wrapped in `{state, version}`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub bare: bool,
-    pub revision: i64,
-}
-
-/// All stores, newest change first.
-#[derive(Debug, Serialize, ToSchema)]
-#[allow(missing_docs)]
-pub struct StoreList {
-    pub success: bool,
-    pub stores: Vec<StoreEntry>,
-    pub epoch: String,
-}
-
-/// Lists the stores
-#[utoipa::path(get, path = "/api/stores", tag = "stores", params(ListQuery),
-    responses((status = 200, body = StoreList), (status = "default", body = ErrorBody)))]
-pub async fn list_stores(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Params(query): Params<ListQuery>,
-) -> ApiResult<Answer> {
-    let summary = query.view.as_deref() == Some("summary");
-    let tables = !summary && query.include.as_deref() == Some("tables");
-    let documents = app.store.documents(&caller.owner, tables).await?;
-    let stores = documents.into_iter().map(|d| entry(d, &caller, summary)).collect();
-    Answer::json(&StoreList { success: true, stores, epoch: app.store.epoch().to_string() })
-}
-
-fn entry(document: Document, caller: &Caller, summary: bool) -> StoreEntry {
-    let shown = |data: Json| shown(caller, &document.name, data).as_str().to_owned();
-    StoreEntry {
-        data: document.data.filter(|_| !summary).map(shown),
-        id: document.key,
-        version: document.version,
-        created_at: sql_time(document.created_at),
-        updated_at: sql_time(document.updated_at),
-        size: document.bytes,
-        device: document.device,
-        bare: document.bare,
-        revision: document.revision,
-        name: document.name,
-    }
-}
-
 /// A store's state as this caller may see it: chats are never masked, they hold none of our secrets.
 pub(crate) fn shown(caller: &Caller, name: &str, data: Json) -> Json {
     let secret = name != CHATS && (name == "app-models" || seal::is_secret(name, data.as_str()));
@@ -114,7 +39,7 @@ pub struct DeviceQuery {
 pub struct StoreAnswer {
     pub success: bool,
     pub name: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub data: Json,
     #[schema(value_type = Option<i64>)]
     pub version: Option<Json>,
@@ -207,7 +132,7 @@ pub struct WriteQuery {
 pub struct StoreBody {
     /// With `POST` only.
     pub name: Option<String>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub data: serde::de::IgnoredAny,
     /// Missing keeps what is stored.
     pub version: Option<i64>,

@@ -57,7 +57,7 @@ pub struct InitCounts {
 pub struct InitStore {
     /// `created`, `exists` or `error`.
     pub status: &'static str,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub data: Option<Json>,
 }
 
