@@ -290,3 +290,29 @@ pub fn counts(connection: &Connection) -> Result<BTreeMap<String, i64>> {
     }
     Ok(counts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history;
+
+    #[test]
+    fn what_the_raw_writer_wrote_reads_back_equal() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("raw.db");
+        let texts: Vec<String> = (0..40).map(|number| history::conversation("raw", number)).collect();
+        let prepared: Vec<Prepared> = texts.iter().map(|text| prepare(text).unwrap()).collect();
+        Writer::new(create(&path).unwrap()).write(&prepared).unwrap();
+        let connection = reader(&path).unwrap();
+        for (number, text) in texts.iter().enumerate() {
+            let found = read_one(&connection, &history::id("raw", number)).unwrap().unwrap();
+            assert_eq!(
+                String::from_utf8(found).unwrap(),
+                format!("{{\"success\":true,\"conversation\":{text}}}")
+            );
+        }
+        assert!(read_all(&connection).unwrap().0 > 40 * 19_000);
+        let counts = counts(&connection).unwrap();
+        assert_eq!((counts["messages"], counts["changes"], counts["usage"]), (800, 840, 400));
+    }
+}
