@@ -38,6 +38,9 @@ const STORE = 'app-ui';
 /** The smallest PNG: one transparent point. */
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg==';
 
+/** A picture that is text, so that it can stand in a collection. */
+const DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>';
+
 const message = (id, role, text) => ({
   id, role, fragments: [{ ft: 'content', fId: `${id}-f`, part: { pt: 'text', text } }],
   tokenCount: 3, created: 1_760_000_000_000, updated: null,
@@ -76,7 +79,7 @@ export const SAMPLES = {
   'PUT /api/assets/{}': [{ ids: [ASSET], body: asset(ASSET) }],
   'GET /api/assets/{}': [{ ids: [ASSET] }],
   'DELETE /api/assets/{}': [{ ids: [ASSET] }],
-  'PUT /api/assets/{}/data': [{ ids: [ASSET], type: 'image/png', body: PIXEL }],
+  'PUT /api/assets/{}/data': [{ ids: [ASSET], type: 'image/svg+xml', body: DRAWING }],
   'GET /api/assets/{}/data': [{ ids: [ASSET] }],
 
   'POST /api/chats': [{ body: { conversation: conversation('sample-other-chat') } }],

@@ -178,9 +178,7 @@ async function send(entry, variables) {
   const url = new URL(fill(entry.url, variables));
   for (const { name, value } of entry.parameters) url.searchParams.append(name, fill(value, variables));
   const headers = Object.fromEntries(entry.headers.map(({ name, value }) => [name, fill(value, variables)]));
-  const body = entry.body.text === undefined ? undefined
-    : entry.body.mimeType === 'application/octet-stream' || entry.body.mimeType.startsWith('image/') ? Buffer.from(entry.body.text, 'base64')
-      : fill(entry.body.text, variables);
+  const body = entry.body.text === undefined ? undefined : fill(entry.body.text, variables);
   const stop = AbortSignal.timeout(30_000);
   const answer = await fetch(url, { method: entry.method, headers, body, signal: stop });
   if (answer.headers.get('content-type')?.startsWith('text/event-stream')) {

@@ -1,6 +1,8 @@
 //! Nothing undocumented: every route, error code, command, flag and variable stands in `docs/`, and what the
 //! documents name is real.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -33,7 +35,8 @@ fn routes() -> BTreeSet<(String, String)> {
     let document = openapi();
     let mut routes = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        for method in ["get", "put", "post", "patch", "delete"].into_iter().filter(|m| item.get(m).is_some()) {
+        for method in ["get", "put", "post", "patch", "delete"].into_iter().filter(|m| item.get(m).is_some())
+        {
             routes.insert((unnamed(path), method.to_uppercase()));
         }
     }
@@ -84,8 +87,16 @@ fn every_route_is_documented_and_every_documented_route_exists() {
     let mut routes = routes();
     // The explorer is made of files, not of an operation.
     routes.insert(("/api/docs".to_owned(), "GET".to_owned()));
-    assert_eq!(routes.difference(&documented).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "not in docs/api.md");
-    assert_eq!(documented.difference(&routes).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "only in docs/api.md");
+    assert_eq!(
+        routes.difference(&documented).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "not in docs/api.md"
+    );
+    assert_eq!(
+        documented.difference(&routes).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "only in docs/api.md"
+    );
 }
 
 #[test]
@@ -112,7 +123,10 @@ fn every_command_flag_and_variable_is_documented_and_nothing_else_is() {
     let text = file("docs/operations.md");
     let (mut flags, mut variables) = (BTreeSet::new(), BTreeSet::new());
     for command in commands() {
-        assert!(text.contains(&format!("`holdfast {command}")), "`holdfast {command}` is not in docs/operations.md");
+        assert!(
+            text.contains(&format!("`holdfast {command}")),
+            "`holdfast {command}` is not in docs/operations.md"
+        );
         let help = help(&[&command]);
         flags.append(&mut words(&help, "--"));
         variables.append(&mut words(&help, "HOLDFAST_"));
@@ -126,8 +140,12 @@ fn every_command_flag_and_variable_is_documented_and_nothing_else_is() {
 #[test]
 fn every_table_and_view_is_documented() {
     let (schema, text) = (file("crates/store/migrations/sqlite/0001_initial.sql"), file("docs/schema.md"));
-    let documented: BTreeSet<String> = rows(&text).into_iter().filter_map(|cells| cells.into_iter().next()).collect();
-    for name in schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ").or(line.strip_prefix("CREATE VIEW "))) {
+    let documented: BTreeSet<String> =
+        rows(&text).into_iter().filter_map(|cells| cells.into_iter().next()).collect();
+    for name in schema
+        .lines()
+        .filter_map(|line| line.strip_prefix("CREATE TABLE ").or(line.strip_prefix("CREATE VIEW ")))
+    {
         let name = name.split_whitespace().next().unwrap_or_default();
         assert!(documented.contains(name), "{name} is not in docs/schema.md");
     }
