@@ -111,3 +111,9 @@ pub fn memory(pid: u32, field: &str) -> Result<u64> {
 pub fn reset_peak(pid: u32) -> Result<()> {
     Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
 }
+
+/// Bytes that a process has read from files, the page cache included.
+pub fn bytes_read(pid: u32) -> Result<u64> {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io"))?;
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).context("/proc has no rchar")
+}
