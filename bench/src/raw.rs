@@ -97,8 +97,9 @@ impl Writer {
         connection
             .prepare_cached(
                 "INSERT INTO conversations (owner, id, position, user_title, auto_title, is_archived, system_purpose_id,
-                     created, updated, token_count, message_count, messages_at, head_revision, revision, hash, head)
-                 VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                     created, updated, token_count, message_count, message_bytes, messages_at, head_revision, revision,
+                     hash, head)
+                 VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 conversation.id,
@@ -111,6 +112,7 @@ impl Writer {
                 columns.updated,
                 columns.token_count,
                 conversation.messages.len() as i64,
+                conversation.messages.iter().map(|message| message.body.len() as i64).sum::<i64>(),
                 conversation.messages_at,
                 first,
                 last,
