@@ -144,7 +144,7 @@ export const SAMPLES = {
   'GET /api/metrics/{}': [{ ids: [SERVICE] }],
   'DELETE /api/metrics/{}': [{ ids: [SERVICE] }],
 
-  'POST /api/batch': [{ body: { operations: [{ method: 'GET', path: `/api/chats/${CHAT}` }] } }],
+  'POST /api/batch': [{ body: { operations: [{ method: 'PATCH', path: `/api/chats/${CHAT}`, body: { userTitle: 'The old harbour' } }] } }],
 
   'GET /api/history': [{
     query: { kind: 'conversation', id: CHAT }, place: 1,
