@@ -3,6 +3,8 @@
 //! A conversation is stored as its head (the JSON with `messages` emptied to `[]`) and one row per message.
 //! The text of the whole is the head with the bodies put back where they were cut.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{StoreError, StoreResult};
 use crate::json::{self, Json, as_integer, as_text};
 use crate::owner::Id;
@@ -71,7 +73,7 @@ pub struct Message {
 }
 
 /// What a write did to the messages of a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MessageCounts {
     /// New messages.
     pub inserted: u64,

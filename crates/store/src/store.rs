@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::asset::{Asset, AssetData};
@@ -147,7 +148,7 @@ pub enum Write {
 }
 
 /// What became of an entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Effect {
     /// It is new.
     Created,
@@ -163,7 +164,7 @@ pub enum Effect {
 }
 
 /// What one [`Write`] did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// What became of the entity.
     pub effect: Effect,
@@ -177,7 +178,8 @@ pub struct Outcome {
     pub items: MessageCounts,
     /// Incognito conversations that a whole-store write left out.
     pub skipped: u64,
-    /// The body as it is now, for edits; as it was, for deletes of entities.
+    /// The body as it is now, for edits; as it was, for deletes of entities. Not given for a replayed request.
+    #[serde(skip)]
     pub body: Option<Json>,
     /// Models that went with a service.
     pub models_removed: u64,

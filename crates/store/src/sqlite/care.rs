@@ -1,0 +1,72 @@
+//! The care of the file: copies, sizes, and a way in when the key is lost.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::connection::open_reader;
+use crate::error::{StoreError, StoreResult};
+use crate::store::Counts;
+
+/// Copies the database as of one moment. Reading goes on in pages, so a writer is not held up.
+pub(super) fn backup(from: &Path, to: &Path) -> StoreResult<()> {
+    if to.exists() {
+        return Err(StoreError::Unavailable(format!("{} exists already", to.display())));
+    }
+    let source = open_reader(from)?;
+    // `VACUUM INTO` reads one snapshot, and syncs the copy before it returns.
+    source.pragma_update(None, "query_only", false)?;
+    source.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    Ok(())
+}
+
+pub(super) fn counts(connection: &Connection, path: &Path) -> StoreResult<Counts> {
+    const TABLES: [&str; 14] = [
+        "conversations",
+        "messages",
+        "documents",
+        "llm_services",
+        "llm_models",
+        "llm_assignments",
+        "folders",
+        "personas",
+        "hidden_personas",
+        "conversation_prompts",
+        "workspace_files",
+        "assets",
+        "usage",
+        "history",
+    ];
+    let mut rows = Vec::new();
+    for table in TABLES {
+        // The messages are counted where their conversations are: a count of their table would read it all.
+        let sql = match table {
+            "messages" => "SELECT coalesce(sum(message_count), 0) FROM conversations".to_owned(),
+            _ => format!("SELECT count(*) FROM {table}"),
+        };
+        let count: i64 = connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+        rows.push((table, u64::try_from(count).unwrap_or(0)));
+    }
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    Ok(Counts { rows, bytes: size(path) + size(Path::new(&wal)) })
+}
+
+pub(super) fn ping(connection: &Connection, path: &Path, writable: bool) -> StoreResult<()> {
+    connection.prepare_cached("SELECT last_seq FROM owners LIMIT 1")?.exists([])?;
+    let read_only =
+        std::fs::metadata(path).map_err(|e| StoreError::Unavailable(e.to_string()))?.permissions().readonly();
+    if writable && read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
+}
+
+/// Drops everything that only the lost key could open, so that the rest can be used.
+pub(super) fn forget_secrets(connection: &Connection) -> StoreResult<()> {
+    let all = connection.unchecked_transaction()?;
+    for table in ["documents", "llm_services", "history"] {
+        all.execute(&format!("DELETE FROM {table} WHERE sealed IS NOT NULL"), [])?;
+    }
+    all.execute("DELETE FROM meta WHERE name = 'key_id'", [])?;
+    all.commit()?;
+    Ok(())
+}

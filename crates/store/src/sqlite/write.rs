@@ -1,0 +1,89 @@
+//! Carries out the writes of one request.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::transaction::Transaction;
+use super::{asset, conversation, document, history, item, message, usage};
+use crate::error::{StoreError, StoreResult};
+use crate::store::{Outcome, Write, Writer};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// All writes of a request, once for each idempotency key.
+pub(super) fn request(
+    tx: &mut Transaction<'_>,
+    writer: &Writer,
+    writes: Vec<Write>,
+) -> StoreResult<Vec<Outcome>> {
+    let Some(idempotency) = &writer.idempotency else {
+        return writes.into_iter().map(|w| one(tx, w)).collect();
+    };
+    tx.connection
+        .prepare_cached("DELETE FROM idempotency WHERE owner = ?1 AND at < ?2")?
+        .execute([tx.owner, tx.now - DAY_MS])?;
+    let before: Option<(Vec<u8>, String)> = tx
+        .connection
+        .prepare_cached("SELECT request, answer FROM idempotency WHERE owner = ?1 AND key = ?2")?
+        .query_row(params![tx.owner, idempotency.key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((request, answer)) = before {
+        if request != idempotency.request {
+            return Err(StoreError::IdempotencyMismatch);
+        }
+        let outcomes: Vec<Outcome> = serde_json::from_str(&answer)
+            .map_err(|e| StoreError::Corrupt(format!("idempotency row: {e}")))?;
+        return Ok(outcomes.into_iter().map(|o| Outcome { replayed: true, ..o }).collect());
+    }
+    let outcomes: Vec<Outcome> = writes.into_iter().map(|w| one(tx, w)).collect::<StoreResult<_>>()?;
+    let answer = serde_json::to_string(&outcomes).map_err(|e| StoreError::Internal(e.to_string()))?;
+    tx.connection
+        .prepare_cached(
+            "INSERT INTO idempotency (owner, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![tx.owner, idempotency.key, idempotency.request, answer, tx.now])?;
+    Ok(outcomes)
+}
+
+fn one(tx: &mut Transaction<'_>, write: Write) -> StoreResult<Outcome> {
+    match write {
+        Write::PutConversation { id, body, place, precondition } => {
+            conversation::put(tx, &id, &body, &place, &precondition)
+        }
+        Write::EditConversation { id, edit, precondition } => {
+            conversation::edit(tx, &id, &edit, &precondition)
+        }
+        Write::DeleteConversation { id, precondition } => conversation::delete(tx, &id, &precondition),
+        Write::PutMessage { conversation, id, body, place, precondition } => {
+            message::put(tx, &conversation, &id, &body, &place, &precondition)
+        }
+        Write::AppendText { conversation, id, fragment, text, precondition } => {
+            message::append(tx, &conversation, &id, &fragment, &text, &precondition)
+        }
+        Write::DeleteMessage { conversation, id, precondition } => {
+            message::delete(tx, &conversation, &id, &precondition)
+        }
+        Write::PutDocument { document, mode, confirm, precondition } => {
+            document::put(tx, &document, mode, confirm, &precondition)
+        }
+        Write::DeleteDocument { name, device, confirm, precondition } => {
+            document::delete(tx, &name, &device, confirm, &precondition)
+        }
+        Write::PutItem { kind, id, body, place, precondition } => {
+            item::put(tx, kind, &id, &body, &place, &precondition)
+        }
+        Write::EditItem { kind, id, edit, precondition } => item::edit(tx, kind, &id, &edit, &precondition),
+        Write::DeleteItem { kind, id, precondition } => item::delete(tx, kind, &id, &precondition),
+        Write::TogglePersona { id } => item::toggle_persona(tx, &id),
+        Write::UnassignFile { file } => item::unassign_file(tx, &file),
+        Write::PutAsset { id, record, precondition } => asset::put(tx, &id, &record, &precondition),
+        Write::PutAssetData { id, bytes, mime, precondition } => {
+            asset::put_data(tx, &id, &bytes, &mime, &precondition)
+        }
+        Write::DeleteAsset { id, force, precondition } => asset::delete(tx, &id, force, &precondition),
+        Write::AddCost(entry) => usage::add_cost(tx, &entry),
+        Write::ClearMetrics { service } => usage::clear(tx, service.as_deref()),
+        Write::Restore { kind, parent, id, revision, precondition } => {
+            history::restore(tx, kind, parent.as_deref(), &id, revision, &precondition)
+        }
+    }
+}
