@@ -71,7 +71,9 @@ fn commands() -> Vec<String> {
 /// The words of a text that begin like `start` and go on with letters, digits, `-` and `_`.
 fn words(text: &str, start: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-        .filter(|word| word.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic())))
+        .filter(|word| {
+            word.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+        })
         .map(str::to_owned)
         .collect()
 }
