@@ -17,6 +17,7 @@ export const GROUPS = [
   { name: 'Personas', paths: ['/api/personas'] },
   { name: 'Workspace', paths: ['/api/workspace'] },
   { name: 'Costs', paths: ['/api/metrics', '/api/usage'] },
+  { name: 'Import and export', paths: ['/api/imports', '/api/export'] },
   { name: 'Batch', paths: ['/api/batch'] },
   { name: 'Changes', paths: ['/api/changes'] },
   { name: 'History', paths: ['/api/history'] },
@@ -143,6 +144,8 @@ export const SAMPLES = {
   ],
   'GET /api/metrics/{}': [{ ids: [SERVICE] }],
   'DELETE /api/metrics/{}': [{ ids: [SERVICE] }],
+
+  'POST /api/imports': [{ query: { name: 'one-chat.json' }, body: conversation('sample-imported-chat') }],
 
   'POST /api/batch': [{ body: { operations: [{ method: 'PATCH', path: `/api/chats/${CHAT}`, body: { userTitle: 'The old harbour' } }] } }],
 
