@@ -89,8 +89,10 @@ async fn run(options: Options) -> Result<usize> {
         .holdfast
         .canonicalize()
         .with_context(|| format!("{} is missing: run script/bench", options.holdfast.display()))?;
-    std::fs::create_dir_all(&options.data)?;
-    let place = Place { holdfast, data: options.data.canonicalize()? };
+    // A directory of our own in it, because it is removed at the end.
+    let data = options.data.join("holdfast-bench");
+    std::fs::create_dir_all(&data)?;
+    let place = Place { holdfast, data: data.canonicalize()? };
     let mut report = Report::default();
     let asked = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     if asked("writes") {
