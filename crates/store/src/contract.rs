@@ -165,6 +165,7 @@ macro_rules! contract_tests {
             a_store_revision_covers_deletes,
             device_documents_are_apart,
             concurrent_edits_of_one_entity_all_survive,
+            an_entity_goes_where_it_is_asked_to,
             a_deleted_service_takes_its_models_along,
             a_hidden_persona_is_toggled,
             live_files_are_assigned_and_taken_away,

@@ -60,7 +60,7 @@ pub struct OpenOptions {
     pub key_file: PathBuf,
     /// What for.
     pub access: Access,
-    /// Opens a file whose key is lost: sealed entities are left out of every read until they are written again.
+    /// Opens a file whose key is lost: sealed entities are dropped, and a copy of the file is kept beside it.
     pub forget_secrets: bool,
     /// How long a write waits for another process that holds the file, in milliseconds.
     pub busy_timeout_ms: u64,

@@ -183,6 +183,13 @@ async fn a_lost_key_is_refused_by_name_and_can_be_forgotten() {
     assert_eq!(open(&options).err(), Some(StoreError::WrongKey(options.key_file.clone())));
     let store = open(&OpenOptions { forget_secrets: true, ..options.clone() }).unwrap();
     assert_eq!(chats(&store).await, 1, "chats are never hostage");
+    let names =
+        std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+    assert_eq!(
+        names.filter(|n| n.starts_with("holdfast.db.sealed-")).count(),
+        1,
+        "what only the key opens is kept"
+    );
     assert!(
         store.document(&Owner::local(), &id("app-module-google-search"), "", false).await.unwrap().is_none()
     );

@@ -40,6 +40,32 @@ pub async fn concurrent_edits_of_one_entity_all_survive(t: Fixture) {
     assert_eq!(model.body.members().unwrap().count(), 21);
 }
 
+pub async fn an_entity_goes_where_it_is_asked_to(t: Fixture) {
+    let put = |name: &str, place| Write::PutItem {
+        kind: Kind::Folder,
+        id: id(name),
+        body: json(&format!(r#"{{"id":"{name}"}}"#)),
+        place,
+        precondition: Precondition::None,
+    };
+    let after = |name: &str| Place::After(name.to_owned());
+    for (name, place, expected, effect) in [
+        ("a", Place::Usual, "a", Effect::Created),
+        ("b", Place::Usual, "ab", Effect::Created),
+        ("c", after("a"), "acb", Effect::Created),
+        ("c", after("a"), "acb", Effect::Unchanged),
+        ("c", after("c"), "acb", Effect::Unchanged),
+        ("b", Place::First, "bac", Effect::Updated),
+        ("b", after("c"), "acb", Effect::Updated),
+    ] {
+        assert_eq!(t.apply(put(name, place)).await.unwrap().effect, effect, "{name} in {expected}");
+        let order: String =
+            t.store.items(t.owner(), Kind::Folder).await.unwrap().into_iter().map(|i| i.id).collect();
+        assert_eq!(order, expected);
+    }
+    t.expect_sound().await;
+}
+
 pub async fn a_deleted_service_takes_its_models_along(t: Fixture) {
     t.apply(put(Kind::LlmService, "s", r#"{"id":"s"}"#)).await.unwrap();
     for (model, service) in [("a", "s"), ("b", "s"), ("c", "other")] {

@@ -14,10 +14,18 @@ pub(super) fn backup(from: &Path, to: &Path) -> StoreResult<()> {
         return Err(StoreError::Unavailable(format!("{} exists already", to.display())));
     }
     let source = open_reader(from)?;
-    // `VACUUM INTO` reads one snapshot, and syncs the copy before it returns.
     source.pragma_update(None, "query_only", false)?;
+    copy(&source, to)
+}
+
+/// Writes one snapshot of the database to a new file, which is on the disk when this returns.
+pub(super) fn copy(source: &Connection, to: &Path) -> StoreResult<()> {
+    let failed = |e: std::io::Error| StoreError::Unavailable(format!("{}: {e}", to.display()));
     source.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-    Ok(())
+    // SQLite does not sync what `VACUUM INTO` wrote.
+    let directory = to.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Path::new("."), |p| p);
+    let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
+    sync(to).and_then(|()| sync(directory)).map_err(failed)
 }
 
 pub(super) fn counts(connection: &Connection, path: &Path) -> StoreResult<Counts> {
@@ -60,8 +68,15 @@ pub(super) fn ping(connection: &Connection, path: &Path, writable: bool) -> Stor
     if writable && read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
 }
 
-/// Drops everything that only the lost key could open, so that the rest can be used.
+/// Drops everything that only the lost key could open, so that the rest can be used. A copy of the file is kept
+/// beside it, for the day the key is found.
 pub(super) fn forget_secrets(connection: &Connection) -> StoreResult<()> {
+    let path = connection.path().unwrap_or_default();
+    let key_id = super::connection::meta(connection, "key_id")?.unwrap_or_default();
+    let kept = std::path::PathBuf::from(format!("{path}.sealed-{key_id}"));
+    if !kept.exists() {
+        copy(connection, &kept)?;
+    }
     let all = connection.unchecked_transaction()?;
     for table in ["documents", "llm_services", "history"] {
         all.execute(&format!("DELETE FROM {table} WHERE sealed IS NOT NULL"), [])?;

@@ -342,7 +342,7 @@ pub(super) fn put(
     let row = find(tx.connection, tx.owner, kind, id.as_str())?;
     let position = match (&row, place) {
         (Some(row), Place::Usual) => row.position,
-        _ => place_for(tx, kind, place)?,
+        _ => place_for(tx, kind, place, row.as_ref())?,
     };
     write_checked(tx, kind, row.as_ref(), id, body, position, precondition)
 }
@@ -369,24 +369,33 @@ fn write_checked(
     Ok(Outcome { effect, revision, body: Some(body.clone()), ..Outcome::default() })
 }
 
-fn place_for(tx: &Transaction<'_>, kind: Kind, place: &Place) -> StoreResult<i64> {
-    let rows = rows(tx.connection, tx.owner, kind)?;
+/// The position that `place` asks for; an existing row that stands there keeps its own.
+fn place_for(tx: &Transaction<'_>, kind: Kind, place: &Place, row: Option<&ItemRow>) -> StoreResult<i64> {
+    let mut rows = rows(tx.connection, tx.owner, kind)?;
+    let stands = row.and_then(|row| rows.iter().position(|r| r.key == row.key));
+    let own = stands.map(|at| rows.remove(at));
     let at = match place {
         Place::First => 0,
         Place::After(id) => rows.iter().position(|r| r.id == *id).map_or(rows.len(), |at| at + 1),
         Place::Usual => rows.len(),
     };
+    if let Some(own) = own
+        && (stands == Some(at) || *place == Place::After(own.id))
+    {
+        return Ok(own.position);
+    }
     let before = at.checked_sub(1).and_then(|b| rows.get(b)).map(|r| r.position);
     let free = between(before, rows.get(at).map(|r| r.position), 1, LIST_BOUNDS);
     match free.and_then(|f| f.first().copied()) {
         Some(position) => Ok(position),
         None => {
             let sql = format!("UPDATE {} SET position = ?3 WHERE owner = ?1 AND key = ?2", table(kind)?.name);
+            let rows = self::rows(tx.connection, tx.owner, kind)?;
             let positions = arrange(&vec![None; rows.len()], LIST_BOUNDS);
             for (row, position) in rows.iter().zip(positions) {
                 tx.connection.prepare_cached(&sql)?.execute([tx.owner, row.key, position])?;
             }
-            place_for(tx, kind, place)
+            place_for(tx, kind, place, row)
         }
     }
 }

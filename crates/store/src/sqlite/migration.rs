@@ -64,8 +64,7 @@ fn take_snapshot(connection: &Connection, to: &Path) -> StoreResult<()> {
     if to.exists() {
         std::fs::remove_file(to).map_err(|e| StoreError::Unavailable(e.to_string()))?;
     }
-    connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-    Ok(())
+    super::care::copy(connection, to)
 }
 
 #[cfg(test)]
