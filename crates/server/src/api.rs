@@ -17,6 +17,7 @@ pub mod error;
 pub mod folders;
 pub mod health;
 pub mod history;
+pub mod imports;
 pub mod items;
 pub mod llms;
 pub mod messages;
@@ -122,6 +123,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(backups::list_backups, backups::make_backup))
         .routes(routes!(backups::get_backup))
         .routes(routes!(backups::verify_backup))
+        .routes(routes!(imports::create_import))
+        .routes(routes!(imports::get_export))
         .routes(routes!(models::list_openai_models))
         .routes(routes!(chat_test::get_test, chat_test::ask_test))
 }

@@ -4,8 +4,11 @@
 
 pub mod api;
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod config;
+pub mod export;
+pub mod import;
 pub mod lock;
 
 use std::future::Future;

@@ -20,6 +20,7 @@ pub mod page;
 pub mod position;
 pub mod revision;
 pub mod seal;
+#[allow(clippy::disallowed_types, reason = "the one place where SQLite is spoken")]
 mod sqlite;
 pub mod store;
 pub mod url;

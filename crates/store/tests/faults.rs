@@ -1,5 +1,6 @@
 //! What the store does when the disk, the file or the key is not as it should be.
 
+#![allow(clippy::disallowed_types, reason = "faults are made behind the store's back")]
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
