@@ -33,6 +33,7 @@ pub mod stores;
 pub mod stores_init;
 pub mod stream;
 pub mod track;
+pub mod usage;
 pub mod workspace;
 
 use std::sync::Arc;
@@ -99,6 +100,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(folders::add_to_folder, folders::remove_from_folder))
         .routes(routes!(metrics::get_metrics, metrics::change_metrics, metrics::clear_metrics))
         .routes(routes!(metrics::get_service_metrics, metrics::clear_service_metrics))
+        .routes(routes!(usage::list_usage))
         .routes(routes!(personas::list_personas, personas::save_persona))
         .routes(routes!(personas::list_hidden, personas::put_hidden, personas::toggle_hidden))
         .routes(routes!(personas::toggle_hidden_alias))

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use holdfast_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -44,6 +45,10 @@ pub async fn run(
     let mut closed = closing.clone();
     let app = Arc::new(App::new(store, config, address, closing));
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    // A stream's small chunks go out at once. Where the system refuses, they are only later.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let served = axum::serve(listener, service).with_graceful_shutdown(async move {
         shutdown.await;
         // The receivers are gone only when nothing is left to close.

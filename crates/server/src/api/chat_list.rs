@@ -34,6 +34,17 @@ pub struct ListQuery {
     updated_since: Option<i64>,
 }
 
+impl ListQuery {
+    /// Whether it asks for what only summaries answer: ignoring it would give more than was asked for.
+    fn pages(&self) -> bool {
+        self.limit.is_some()
+            || self.cursor.is_some()
+            || self.archived.is_some()
+            || self.folder.is_some()
+            || self.updated_since.is_some()
+    }
+}
+
 /// What a list shows of a conversation.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +126,10 @@ pub async fn list_chats(
 ) -> ApiResult<Answer> {
     match query.view.as_deref() {
         Some("summary") => return list_summaries(&app, &caller, query).await,
+        None | Some("full") if query.pages() => {
+            let message = "limit, cursor, archived, folder and updated_since need view=summary";
+            return Err(ApiError::invalid_query(message));
+        }
         None | Some("full") => {}
         Some(other) => {
             return Err(ApiError::invalid_query(format!("Unknown view '{other}': use summary or full")));

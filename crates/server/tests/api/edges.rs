@@ -51,6 +51,7 @@ fn a_write_needs_a_json_content_type() {
 fn a_wrong_query_has_the_error_shape() {
     let server = TestServer::start();
     server.get("/api/chats?view=summary&limit=many").expect_error(400, "invalid_query");
+    server.get("/api/chats?archived=true").expect_error(400, "invalid_query");
     server.get("/api/chats?view=nothing").expect_error(400, "invalid_query");
     server.get("/api/changes?after=nonsense").expect_error(400, "invalid_query");
 }

@@ -163,3 +163,16 @@ fn metrics_keep_the_saved_store_and_refuse_what_they_do_not_know() {
     server.post("/api/metrics", r#"{"operation":"clear"}"#).expect(200);
     server.get("/api/metrics/s").expect_error(404, "not_found");
 }
+
+#[test]
+fn the_ledger_outlives_the_chats_it_came_from() {
+    let server = TestServer::start();
+    let answer = r#"{"id":"1","created":5,"generator":{"mgt":"aix","name":"n","aix":{"vId":"v","mId":"m"},"metrics":{"TIn":7,"TOut":3,"$c":0.5}}}"#;
+    for id in ["c", "copy"] {
+        server.put_chat(id, &format!(r#"{{"id":"{id}","messages":[{answer}]}}"#)).expect(200);
+    }
+    server.delete("/api/chats/c").expect(200);
+    let usage = server.get("/api/usage").expect(200).json()["usage"].clone();
+    assert_eq!(usage.as_array().unwrap().len(), 1, "copies of one answer count once: {usage}");
+    assert_eq!((&usage[0]["costNano"], &usage[0]["inputTokens"]), (&json!(5_000_000), &json!(7)));
+}

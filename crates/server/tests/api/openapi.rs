@@ -9,6 +9,7 @@ fn path() -> std::path::PathBuf {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "no setting of the server: it asks this test to write")]
 fn openapi_json_in_the_repository_is_current() {
     let made = holdfast::api::openapi::text();
     if std::env::var_os("HOLDFAST_UPDATE_OPENAPI").is_some() {
