@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::api::error::{ApiError, ApiResult, Code};
+use crate::api::request::reads_secrets;
 use crate::app::App;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
@@ -27,6 +28,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     };
     let preflight = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mask = masks_errors(&request);
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()
     } else if let Err(error) = check_token(&app, &request) {
@@ -34,6 +36,9 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     } else {
         next.run(request).await
     };
+    if mask && let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() {
+        response.extensions_mut().insert(Arc::new(Arc::unwrap_or_clone(error).masked()));
+    }
     if let Some(origin) = cors {
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -46,6 +51,16 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         }
     }
     response
+}
+
+/// Whether a conflict of this request repeats a stored document that its caller may only see masked. Chats
+/// hold no secrets of ours, and are merged by who reads them.
+fn masks_errors(request: &Request) -> bool {
+    let path = request.uri().path();
+    let documents = ["/api/stores", "/api/llms", "/api/history", "/api/batch"];
+    documents.iter().any(|d| path.contains(d))
+        && !path.ends_with("/app-chats")
+        && !reads_secrets(request.extensions(), request.headers(), request.uri())
 }
 
 /// Checks host and origin; the origin to name in the answer, where a page of another one is allowed.

@@ -140,7 +140,7 @@ pub async fn list_chats(
     // Read before the keys: a write in between makes the tag older than the list, never newer.
     let seen = app.store.cursor(&caller.owner).await?;
     let keys = app.store.conversation_keys(&caller.owner, Order::Recent).await?;
-    let note = format!("{} conversations", keys.len());
+    let note = format!("{} conversation{}", keys.len(), if keys.len() == 1 { "" } else { "s" });
     let body = stream::conversations(Arc::clone(&app), caller.owner, keys, frame(lines));
     let answer = Answer::text(body).note(note).tag(&seen.epoch, seen.seq, if lines { "ndjson" } else { "" });
     Ok(if lines { answer.kind("application/x-ndjson") } else { answer })

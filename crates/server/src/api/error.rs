@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_store::json::quote;
-use holdfast_store::{Json, JsonError, StoreError};
+use holdfast_store::{Json, JsonError, StoreError, seal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -156,6 +156,19 @@ impl ApiError {
         );
         error.source = Some(cause.into());
         error
+    }
+
+    /// The same with masks where what is stored holds secrets.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        for (name, json) in &mut self.extra {
+            if *name == "current"
+                && let Ok(current) = Json::parse(json)
+            {
+                *json = seal::mask(&current).as_str().to_owned();
+            }
+        }
+        self
     }
 
     /// The body, as [`ErrorBody`] describes it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
 use holdfast_store::json::Member;
 use holdfast_store::store::Idempotency;
 use holdfast_store::{Id, Json, Owner, Precondition, Writer, json, seal};
@@ -64,21 +64,26 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> ApiResult<Self> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let forwarded = ["forwarded", "x-forwarded-for"].iter().any(|h| parts.headers.contains_key(*h));
-        let near = peer.is_none_or(|p| p.0.ip().is_loopback()) && !forwarded;
-        let masked = parts.uri.query().unwrap_or("").split('&').any(|pair| pair == "secrets=masked");
         let idempotency_key = word(&parts.headers, "idempotency-key")?;
         let request = idempotency_key.as_ref().map(|_| format!("{} {}", parts.method, parts.uri));
         Ok(Self {
             owner: Owner::local(),
             client: word(&parts.headers, "holdfast-client")?,
             precondition: precondition(&parts.headers)?,
-            reads_secrets: near && !masked,
+            reads_secrets: reads_secrets(&parts.extensions, &parts.headers, &parts.uri),
             idempotency_key,
             request: request.unwrap_or_default(),
         })
     }
+}
+
+/// Whether secrets are shown in clear text: to callers on this machine that do not ask for masks. Who comes
+/// through a proxy is not known to be on this machine.
+pub fn reads_secrets(extensions: &Extensions, headers: &HeaderMap, uri: &Uri) -> bool {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let forwarded = ["forwarded", "x-forwarded-for"].iter().any(|h| headers.contains_key(*h));
+    let masked = uri.query().unwrap_or("").split('&').any(|pair| pair == "secrets=masked");
+    peer.is_none_or(|p| p.0.ip().is_loopback()) && !forwarded && !masked
 }
 
 /// A header of 1 to 200 visible characters.

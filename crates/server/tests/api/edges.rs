@@ -153,4 +153,10 @@ fn callers_through_a_proxy_see_masks() {
     let reply = server.send("GET", "/api/stores/x", &far, None).expect(200);
     assert!(!reply.text().contains("sk-1"), "{}", reply.text());
     assert!(reply.header("etag").ends_with("-masked\""));
+    let service = r#"{"llms":[],"sources":[{"id":"s","setup":{"oaiKey":"sk-2"}}],"modelAssignments":{}}"#;
+    server.post("/api/llms", service).expect(200);
+    let stale = [far[0], ("content-type", "application/json"), ("if-match", "\"another-r1\"")];
+    let conflict = server.send("PUT", "/api/llms/s", &stale, Some(r#"{"label":"L"}"#));
+    let error = conflict.expect_error(412, "revision_conflict");
+    assert!(error["current"].is_object() && !error.to_string().contains("sk-2"), "{error}");
 }
