@@ -83,6 +83,19 @@ impl Json {
         Self(value.to_string().into())
     }
 
+    /// An array of values that are checked already.
+    pub fn array<'a>(values: impl IntoIterator<Item = &'a Self>) -> Self {
+        let values: Vec<&str> = values.into_iter().map(Self::as_str).collect();
+        Self(format!("[{}]", values.join(",")).into())
+    }
+
+    /// An object of values that are checked already.
+    pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Self)>) -> Self {
+        let fields: Vec<String> =
+            fields.into_iter().map(|(key, value)| format!("{}:{}", quote(key), value.as_str())).collect();
+        Self(format!("{{{}}}", fields.join(",")).into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -101,6 +114,11 @@ impl Json {
     /// The last value under `key` when this is an object, as `JSON.parse` would choose it.
     pub fn get(&self, key: &str) -> Option<&str> {
         member(&self.0, key)
+    }
+
+    /// The same as a value of its own: a part of checked text needs no second check.
+    pub fn field(&self, key: &str) -> Option<Self> {
+        self.get(key).map(Self::trusted)
     }
 }
 
@@ -185,6 +203,11 @@ impl<'a> Member<'a> {
     pub fn key_is(&self, key: &str) -> bool {
         let inner = &self.raw_key[1..self.raw_key.len() - 1];
         inner == key || (inner.contains('\\') && decode(self.raw_key) == key)
+    }
+
+    /// The value as a value of its own: a part of checked text needs no second check.
+    pub fn json(&self) -> Json {
+        Json::trusted(self.value)
     }
 
     /// The decoded key; lone surrogates as U+FFFD.

@@ -17,12 +17,13 @@ const PAGE_SIZE: i64 = 16_384;
 const STATEMENTS: usize = 256;
 
 pub(super) fn open_writer(path: &Path, busy_timeout_ms: u64) -> StoreResult<Connection> {
+    create_private(path)?;
     let connection = Connection::open(path).map_err(from_driver)?;
     connection.busy_timeout(std::time::Duration::from_millis(busy_timeout_ms)).map_err(from_driver)?;
-    let application_id: i32 = pragma(&connection, "application_id")?;
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(|e| not_holdfast(path, e))?;
+    let application_id: i32 = pragma(&connection, "application_id")?;
     if application_id != APPLICATION_ID && tables > 0 {
         return Err(StoreError::NotHoldfast(path.to_owned()));
     }
@@ -44,6 +45,19 @@ pub(super) fn open_writer(path: &Path, busy_timeout_ms: u64) -> StoreResult<Conn
     assert_setting(&connection, "foreign_keys", 1)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// A new database is its user's alone; SQLite gives its log and index the same mode.
+fn create_private(path: &Path) -> StoreResult<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable(format!("{} cannot be made: {error}", path.display()))),
+    }
 }
 
 pub(super) fn open_reader(path: &Path) -> StoreResult<Connection> {

@@ -1,0 +1,122 @@
+//! Who may call: the host name, the origin of a page, the token.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::api::error::{ApiError, ApiResult, Code};
+use crate::app::App;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Holdfast-Client, Last-Event-ID, Range",
+);
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Location, Retry-After, X-Request-Id, Content-Range, Holdfast-Epoch, Holdfast-Revision",
+);
+
+/// Lets a request through, or refuses it before any handler sees it.
+pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let cors = match allowed_origin(&app, &request) {
+        Ok(cors) => cors,
+        Err(error) => return error.into_response(),
+    };
+    let preflight = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else if let Err(error) = check_token(&app, &request) {
+        error.into_response()
+    } else {
+        next.run(request).await
+    };
+    if let Some(origin) = cors {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if preflight {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+    }
+    response
+}
+
+/// Checks host and origin; the origin to name in the answer, where a page of another one is allowed.
+fn allowed_origin(app: &App, request: &Request) -> ApiResult<Option<HeaderValue>> {
+    let headers = request.headers();
+    let host = host(request.uri(), headers);
+    if let Some(host) = host.as_deref().filter(|host| !is_allowed_host(app, host)) {
+        let message = format!("This server is not addressed as '{host}'");
+        return Err(ApiError::new(StatusCode::FORBIDDEN, Code::HostNotAllowed, message));
+    }
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let text = origin.to_str().unwrap_or("");
+        let own = text.split_once("://").is_some_and(|(_, authority)| Some(authority) == host.as_deref());
+        if own {
+            return Ok(None);
+        }
+        if app.config.allow_origin.iter().any(|allowed| allowed == text) {
+            return Ok(Some(origin.clone()));
+        }
+        let message = format!("Pages of '{text}' may not call this server");
+        return Err(ApiError::new(StatusCode::FORBIDDEN, Code::OriginNotAllowed, message));
+    }
+    let fetch = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let foreign = matches!(fetch("sec-fetch-site"), "cross-site" | "same-site");
+    let opens_page = request.method() == Method::GET
+        && fetch("sec-fetch-mode") == "navigate"
+        && fetch("sec-fetch-dest") == "document"
+        && is_page(request.uri().path());
+    if foreign && !opens_page {
+        let message = "Pages of other sites may not call this server";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, Code::OriginNotAllowed, message));
+    }
+    Ok(None)
+}
+
+/// Paths that answer HTML: a link on another site may lead to them.
+fn is_page(path: &str) -> bool {
+    let path = path.strip_prefix("/_holdfast").unwrap_or(path);
+    path.starts_with("/api/docs")
+        || !(path.starts_with("/api/") || path == "/metrics" || path == "/openapi.json")
+}
+
+/// Host and port as the client wrote them.
+fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let written = headers.get(header::HOST).map(|h| h.to_str().unwrap_or("").to_owned());
+    written.or_else(|| uri.authority().map(ToString::to_string))
+}
+
+fn is_allowed_host(app: &App, host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(""),
+        None => host.split(':').next().unwrap_or(""),
+    };
+    let is_loopback = match name.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || ip == app.address.ip(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    };
+    let allowed = |entry: &String| entry.eq_ignore_ascii_case(name) || entry.eq_ignore_ascii_case(host);
+    is_loopback || app.config.allow_host.iter().any(allowed)
+}
+
+fn check_token(app: &App, request: &Request) -> ApiResult<()> {
+    let Some(token) = &app.config.token else { return Ok(()) };
+    if request.uri().path().ends_with("/api/health/live") {
+        return Ok(());
+    }
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let given = given.strip_prefix("Bearer ").unwrap_or("").trim();
+    // Hashes of equal length, compared in constant time.
+    if blake3::hash(given.as_bytes()) == blake3::hash(token.as_bytes()) {
+        return Ok(());
+    }
+    Err(ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "The token is missing or wrong"))
+}

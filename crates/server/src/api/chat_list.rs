@@ -1,0 +1,164 @@
+//! `GET /api/chats`: all conversations in full, streamed, or pages of summaries.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use holdfast_store::Json;
+use holdfast_store::conversation::{Summary, SummaryFilter};
+use holdfast_store::store::Order;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::answer::Answer;
+use crate::api::error::{ApiError, ApiResult, ErrorBody};
+use crate::api::request::{Caller, Params};
+use crate::api::stream::{self, Frame};
+use crate::app::App;
+
+/// Which conversations to list, and how much of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// `summary` gives pages without messages; otherwise all conversations are given in full.
+    view: Option<String>,
+    /// Page size of summaries, 1 to 1,000; by default 100.
+    limit: Option<usize>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// Only archived ones, or only others.
+    archived: Option<bool>,
+    /// Only those in the folder with this id.
+    folder: Option<String>,
+    /// Only those with `updated` at or after this time, in milliseconds since 1970.
+    updated_since: Option<i64>,
+}
+
+/// What a list shows of a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct ChatSummary {
+    pub id: String,
+    pub title: Option<String>,
+    pub user_title: Option<String>,
+    pub auto_title: Option<String>,
+    pub system_purpose_id: Option<String>,
+    pub is_archived: bool,
+    pub created: Option<i64>,
+    pub updated: Option<i64>,
+    pub token_count: Option<i64>,
+    pub message_count: i64,
+    pub folder_ids: Vec<String>,
+    pub revision: i64,
+}
+
+impl From<Summary> for ChatSummary {
+    fn from(s: Summary) -> Self {
+        Self {
+            id: s.id,
+            title: s.title,
+            user_title: s.user_title,
+            auto_title: s.auto_title,
+            system_purpose_id: s.system_purpose_id,
+            is_archived: s.is_archived,
+            created: s.created,
+            updated: s.updated,
+            token_count: s.token_count,
+            message_count: s.message_count,
+            folder_ids: s.folder_ids,
+            revision: s.revision,
+        }
+    }
+}
+
+/// A page of summaries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SummaryPage {
+    pub success: bool,
+    pub conversations: Vec<ChatSummary>,
+    pub next_cursor: Option<String>,
+    pub epoch: String,
+}
+
+/// All conversations, by `updated` then `created`, newest first. With `view=summary` a [`SummaryPage`]; with
+/// `Accept: application/x-ndjson` one conversation per line, then `{"end":true,"count":n}`.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct ChatList {
+    pub success: bool,
+    #[schema(value_type = Vec<Object>)]
+    pub conversations: Vec<Json>,
+    pub count: u64,
+}
+
+/// What the list answers: a [`SummaryPage`] with `view=summary`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, missing_docs)]
+pub enum ChatPage {
+    All(ChatList),
+    Page(SummaryPage),
+}
+
+/// Lists the conversations, in full or as summaries
+#[utoipa::path(get, path = "/api/chats", tag = "chats", params(ListQuery),
+    responses((status = 200, content((ChatPage = "application/json"), (String = "application/x-ndjson"))),
+        (status = "default", body = ErrorBody)))]
+pub async fn list_chats(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Params(query): Params<ListQuery>,
+    headers: HeaderMap,
+) -> ApiResult<Answer> {
+    match query.view.as_deref() {
+        Some("summary") => return list_summaries(&app, &caller, query).await,
+        None | Some("full") => {}
+        Some(other) => {
+            return Err(ApiError::invalid_query(format!("Unknown view '{other}': use summary or full")));
+        }
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let lines = accept.contains("application/x-ndjson");
+    // Read before the keys: a write in between makes the tag older than the list, never newer.
+    let seen = app.store.cursor(&caller.owner).await?;
+    let keys = app.store.conversation_keys(&caller.owner, Order::Recent).await?;
+    let note = format!("{} conversations", keys.len());
+    let body = stream::conversations(Arc::clone(&app), caller.owner, keys, frame(lines));
+    let answer = Answer::text(body).note(note).tag(&seen.epoch, seen.seq, if lines { "ndjson" } else { "" });
+    Ok(if lines { answer.kind("application/x-ndjson") } else { answer })
+}
+
+fn frame(lines: bool) -> Frame {
+    if lines {
+        return Frame {
+            prefix: String::new(),
+            separator: "",
+            terminator: "\n",
+            suffix: Box::new(|count| format!("{{\"end\":true,\"count\":{count}}}\n")),
+        };
+    }
+    Frame {
+        prefix: r#"{"success":true,"conversations":["#.to_owned(),
+        separator: ",",
+        terminator: "",
+        suffix: Box::new(|count| format!("],\"count\":{count}}}")),
+    }
+}
+
+async fn list_summaries(app: &App, caller: &Caller, query: ListQuery) -> ApiResult<Answer> {
+    let filter =
+        SummaryFilter { archived: query.archived, folder: query.folder, updated_since: query.updated_since };
+    let limit = query.limit.unwrap_or(100).clamp(1, 1_000);
+    let seen = app.store.cursor(&caller.owner).await?;
+    let page = app.store.summaries(&caller.owner, &filter, query.cursor.as_deref(), limit).await?;
+    let body = SummaryPage {
+        success: true,
+        conversations: page.items.into_iter().map(Into::into).collect(),
+        next_cursor: page.next,
+        epoch: seen.epoch.to_string(),
+    };
+    Ok(Answer::json(&body)?.tag(&seen.epoch, seen.seq, "summary"))
+}

@@ -1,0 +1,267 @@
+//! `/api/stores`: the app's stores as whole documents, whatever tables are beneath.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use holdfast_store::document::{Document, Mode, NewDocument};
+use holdfast_store::item::{self, CHATS};
+use holdfast_store::json::{self, quote};
+use holdfast_store::store::Order;
+use holdfast_store::{Effect, Id, Json, Outcome, StoreError, Write, seal};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::answer::{Answer, Counts, sql_time};
+use crate::api::error::{ApiError, ApiResult, ErrorBody};
+use crate::api::request::{Body, Caller, Fields, Params, PathId};
+use crate::api::stream::{self, Frame};
+use crate::app::App;
+
+/// A store's state as this caller may see it: chats are never masked, they hold none of our secrets.
+pub(crate) fn shown(caller: &Caller, name: &str, data: Json) -> Json {
+    let secret = name != CHATS && (name == "app-models" || seal::is_secret(name, data.as_str()));
+    if secret { caller.shown(data) } else { data }
+}
+
+/// Which store of which device.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeviceQuery {
+    /// The client id of a device-local store; empty for shared ones.
+    #[serde(default)]
+    device: String,
+}
+
+/// One store. `data` is the object.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct StoreAnswer {
+    pub success: bool,
+    pub name: String,
+    #[schema(value_type = serde_json::Value)]
+    pub data: Json,
+    #[schema(value_type = Option<i64>)]
+    pub version: Option<Json>,
+    pub device: String,
+    pub bare: bool,
+    #[schema(value_type = Option<Object>)]
+    pub beside: Option<Json>,
+    pub created_at: String,
+    pub updated_at: String,
+    pub revision: i64,
+    pub epoch: String,
+}
+
+/// Gives one store, whole
+#[utoipa::path(get, path = "/api/stores/{name}", tag = "stores", params(("name" = String, Path), DeviceQuery),
+    responses((status = 200, body = StoreAnswer), (status = "default", body = ErrorBody)))]
+pub async fn get_store(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(name): PathId,
+    Params(query): Params<DeviceQuery>,
+) -> ApiResult<Answer> {
+    let shell = name.as_str() == CHATS;
+    let document = app.store.document(&caller.owner, &name, &query.device, shell).await?;
+    let mut document = document.ok_or_else(|| ApiError::store_not_found(&name))?;
+    let revision = document.revision;
+    let data = document.data.take().unwrap_or_else(|| Json::from_value(&serde_json::Value::Null));
+    let data = shown(&caller, name.as_str(), data);
+    let prefix = format!(r#"{{"success":true,"name":{},"data":"#, quote(name.as_str()));
+    let suffix = document_end(&document, &app.store.epoch().to_string());
+    let answer = match conversations_at(data.as_str()).filter(|_| shell) {
+        None => Answer::text([prefix.as_str(), data.as_str(), &suffix].concat()),
+        Some(at) => {
+            let (before, after) = data.as_str().split_at(at);
+            let keys = app.store.conversation_keys(&caller.owner, Order::List).await?;
+            let end = [after, &suffix].concat();
+            let frame = Frame {
+                prefix: prefix + before,
+                separator: ",",
+                terminator: "",
+                suffix: Box::new(move |_| end),
+            };
+            Answer::text(stream::conversations(Arc::clone(&app), caller.owner.clone(), keys, frame))
+        }
+    };
+    Ok(answer.tag(&app.store.epoch(), revision, caller.view()))
+}
+
+/// Where the conversations go in a shell: inside the empty array.
+fn conversations_at(shell: &str) -> Option<usize> {
+    let member = json::members(shell)?.filter(|m| m.key_is(item::CONVERSATIONS)).last()?;
+    member.value.starts_with('[').then_some(member.at + 1)
+}
+
+/// What follows `data` in the answer, as [`StoreAnswer`] has it.
+fn document_end(document: &Document, epoch: &str) -> String {
+    let raw = |json: &Option<Json>| json.as_ref().map_or("null", Json::as_str).to_owned();
+    format!(
+        concat!(
+            r#","version":{},"device":{},"bare":{},"beside":{},"createdAt":{},"updatedAt":{},"#,
+            r#""revision":{},"epoch":{}}}"#
+        ),
+        raw(&document.version),
+        quote(&document.device),
+        document.bare,
+        raw(&document.beside),
+        quote(&sql_time(document.created_at)),
+        quote(&sql_time(document.updated_at)),
+        document.revision,
+        quote(epoch),
+    )
+}
+
+/// How to write a store.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WriteQuery {
+    /// The client id of a device-local store; empty for shared ones.
+    #[serde(default)]
+    device: String,
+    /// `replace` deletes entities that are not named; `merge` keeps them.
+    mode: Option<String>,
+    /// The number of rows that may be deleted.
+    confirm: Option<u64>,
+}
+
+/// A store to write.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(dead_code, missing_docs)]
+pub struct StoreBody {
+    /// With `POST` only.
+    pub name: Option<String>,
+    #[schema(value_type = serde_json::Value)]
+    pub data: serde::de::IgnoredAny,
+    /// Missing keeps what is stored.
+    pub version: Option<i64>,
+    /// The browser's value was not wrapped in `{state, version}`.
+    pub bare: Option<bool>,
+    /// Keys beside `state` and `version`; missing keeps what is stored.
+    #[schema(value_type = Option<Object>)]
+    pub beside: Option<serde::de::IgnoredAny>,
+}
+
+/// What a write of a store did.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct StoreWritten {
+    pub success: bool,
+    pub message: String,
+    pub epoch: String,
+    pub revision: i64,
+    pub unchanged: bool,
+    /// What happened to the store's entities; only for stores with tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Counts>,
+    /// Incognito conversations that were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<u64>,
+}
+
+/// Creates or replaces a store
+#[utoipa::path(post, path = "/api/stores", tag = "stores", params(WriteQuery), request_body = StoreBody,
+    responses((status = 200, body = StoreWritten), (status = "default", body = ErrorBody)))]
+pub async fn save_store(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Params(query): Params<WriteQuery>,
+    body: Body,
+) -> ApiResult<Answer> {
+    let fields = body.object()?;
+    let name = fields.text("name").filter(|n| !n.is_empty());
+    let name = Id::parse(&name.ok_or_else(|| ApiError::invalid_body("Store name is required"))?)?;
+    let outcome = write(&app, &caller, &name, query, &body, &fields).await?;
+    written(&app, format!("Store '{name}' saved successfully"), name.as_str(), &outcome)
+}
+
+/// Creates or replaces a store
+#[utoipa::path(put, path = "/api/stores/{name}", tag = "stores", params(("name" = String, Path), WriteQuery),
+    request_body = StoreBody,
+    responses((status = 200, body = StoreWritten), (status = "default", body = ErrorBody)))]
+pub async fn put_store(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(name): PathId,
+    Params(query): Params<WriteQuery>,
+    body: Body,
+) -> ApiResult<Answer> {
+    let fields = body.object()?;
+    let outcome = write(&app, &caller, &name, query, &body, &fields).await?;
+    written(&app, format!("Store '{name}' updated successfully"), name.as_str(), &outcome)
+}
+
+async fn write(
+    app: &App,
+    caller: &Caller,
+    name: &Id,
+    query: WriteQuery,
+    body: &Body,
+    fields: &Fields<'_>,
+) -> ApiResult<Outcome> {
+    let mut data = fields.required("data", "Store data is required")?;
+    if name.as_str() != CHATS && data.as_str().contains(seal::MASK) {
+        let stored = app.store.document(&caller.owner, name, &query.device, false).await?;
+        if let Some(stored) = stored.and_then(|d| d.data) {
+            data = seal::unmask(&data, &stored);
+        }
+    }
+    let mode = match query.mode.as_deref() {
+        None | Some("replace") => Mode::Replace,
+        Some("merge") => Mode::Merge,
+        Some(other) => {
+            return Err(ApiError::invalid_query(format!("Unknown mode '{other}': use replace or merge")));
+        }
+    };
+    let document = NewDocument {
+        name: name.clone(),
+        device: query.device,
+        data,
+        version: fields.json("version"),
+        bare: fields.is_true("bare"),
+        beside: fields.json("beside").filter(|b| b.members().is_some()),
+    };
+    let precondition = caller.precondition.clone();
+    let write = Write::PutDocument { document, mode, confirm: query.confirm, precondition };
+    Ok(app.write(&caller.writer_of(body.bytes()), write).await?)
+}
+
+fn written(app: &App, message: String, name: &str, outcome: &Outcome) -> ApiResult<Answer> {
+    let epoch = app.store.epoch();
+    let items = item::has_tables(name).then(|| Counts::from(outcome.items));
+    let note = items.as_ref().map(|i| i.note("row")).unwrap_or_default();
+    let body = StoreWritten {
+        success: true,
+        message,
+        epoch: epoch.to_string(),
+        revision: outcome.revision,
+        unchanged: outcome.effect == Effect::Unchanged,
+        items,
+        skipped: (name == CHATS).then_some(outcome.skipped),
+    };
+    Ok(Answer::json(&body)?.tag(&epoch, outcome.revision, "").note(note))
+}
+
+/// Deletes a store with all its entities
+#[utoipa::path(delete, path = "/api/stores/{name}", tag = "stores", params(("name" = String, Path), WriteQuery),
+    responses((status = 200, body = StoreWritten), (status = "default", body = ErrorBody)))]
+pub async fn delete_store(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(name): PathId,
+    Params(query): Params<WriteQuery>,
+) -> ApiResult<Answer> {
+    let write = Write::DeleteDocument {
+        name: name.clone(),
+        device: query.device,
+        confirm: query.confirm,
+        precondition: caller.precondition.clone(),
+    };
+    let outcome = match app.write(&caller.writer(), write).await {
+        Ok(outcome) if outcome.effect != Effect::Absent => outcome,
+        Ok(_) | Err(StoreError::NotFound(_)) => return Err(ApiError::store_not_found(&name)),
+        Err(error) => return Err(error.into()),
+    };
+    written(&app, format!("Store '{name}' deleted successfully"), name.as_str(), &outcome)
+}

@@ -1,0 +1,140 @@
+//! `holdfast restore`: a checked backup in the place of the database, which is kept aside.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow, bail};
+use holdfast_store::url::{Access, Clock};
+use holdfast_store::{Epoch, OpenOptions};
+use serde::Serialize;
+
+use super::database::{Database, DatabaseOptions, explain};
+use super::print;
+use super::verify::{CheckReport, has_problems, reports, show};
+use crate::backup::{SIDECARS, beside, discard, publish, sync_directory, with_suffix};
+
+/// Flags of `holdfast restore`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RestoreOptions {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Take the place of a database that exists; it is kept aside under another name
+    #[arg(long)]
+    force: bool,
+    /// Report as JSON on stdout
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    database: DatabaseOptions,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Restored {
+    file: String,
+    restored: bool,
+    /// Where the database is that was there before.
+    kept_aside: Option<String>,
+    epoch: Option<String>,
+    checks: Vec<CheckReport>,
+}
+
+pub(super) async fn restore(options: RestoreOptions) -> anyhow::Result<ExitCode> {
+    let database = options.database.resolve()?;
+    if !options.file.is_file() {
+        bail!("there is no backup at {}; name a file made by `holdfast backup`", options.file.display());
+    }
+    let _lock = database.lock()?;
+    if database.path.exists() && !options.force {
+        bail!("{} exists; pass --force to put the backup in its place", database.path.display());
+    }
+    let temporary = beside(&database.path, "restore");
+    let result = prepare(&options.file, &temporary, &database).await;
+    let (checks, epoch) = match result {
+        Ok(prepared) => prepared,
+        Err(why) => {
+            discard(&temporary);
+            return Err(why);
+        }
+    };
+    let problems = has_problems(&checks);
+    let mut kept = None;
+    if problems {
+        discard(&temporary);
+    } else {
+        kept = swap(&temporary, &database.path)
+            .with_context(|| format!("cannot put the backup in the place of {}", database.path.display()))?;
+    }
+    let kept_aside = kept.map(|p| p.display().to_string());
+    if options.json {
+        print::json(&Restored {
+            file: database.path.display().to_string(),
+            restored: !problems,
+            kept_aside,
+            epoch: (!problems).then_some(epoch.0),
+            checks: reports(checks),
+        })?;
+    } else if problems {
+        show(&checks)?;
+        print::line("The backup has problems and was not restored; try an older one.")?;
+    } else {
+        print::line(format!("{} is restored from {}", database.path.display(), options.file.display()))?;
+        if let Some(kept) = kept_aside {
+            print::line(format!("The database before is kept at {kept}"))?;
+        }
+    }
+    Ok(print::exit(problems))
+}
+
+/// A copy of the backup beside the database, upgraded where it is older, checked, and in a new epoch: what
+/// clients knew before the restore is void.
+async fn prepare(
+    from: &Path,
+    to: &Path,
+    database: &Database,
+) -> anyhow::Result<(Vec<holdfast_store::store::Check>, Epoch)> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    // A database that was copied while it was open has its newest part here.
+    let wal = with_suffix(from, "-wal");
+    if wal.exists() {
+        fs::copy(&wal, with_suffix(to, "-wal")).with_context(|| format!("cannot copy {}", wal.display()))?;
+    }
+    let options = OpenOptions {
+        key_file: database.key_file.clone(),
+        access: Access::ReadWrite,
+        ..OpenOptions::sqlite(to)
+    };
+    let store = holdfast_store::open(&options).map_err(|why| explain(&why, from))?;
+    let checks = store.verify().await.map_err(|why| explain(&why, from))?;
+    let epoch = store.begin_epoch().await.map_err(|why| explain(&why, from))?;
+    drop(store);
+    let wal = with_suffix(to, "-wal");
+    if fs::metadata(&wal).is_ok_and(|m| m.len() > 0) {
+        return Err(anyhow!("{} was not written back; try again", wal.display()));
+    }
+    Ok((checks, epoch))
+}
+
+/// Moves the database aside and the restored one in its place. Gives the new name of the one before.
+fn swap(restored: &Path, database: &Path) -> io::Result<Option<PathBuf>> {
+    if !database.exists() {
+        publish(restored, database)?;
+        return Ok(None);
+    }
+    let day = crate::export::timestamp(Clock::system().now()).replace([':', '.'], "-");
+    let aside = with_suffix(database, &format!(".before-restore-{day}"));
+    // Its log goes first: a crash in between leaves a database without a log, never one with another's.
+    for suffix in SIDECARS {
+        let sidecar = with_suffix(database, suffix);
+        if sidecar.exists() {
+            fs::rename(&sidecar, with_suffix(&aside, suffix))?;
+        }
+    }
+    fs::rename(database, &aside)?;
+    sync_directory(database)?;
+    publish(restored, database)?;
+    Ok(Some(aside))
+}

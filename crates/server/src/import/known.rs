@@ -1,0 +1,143 @@
+//! What a store holds, and what an import that is being planned will have put there.
+//!
+//! Several files are planned one after another before anything is written, so a later file has to see what
+//! an earlier one brings.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use holdfast_store::asset::references;
+use holdfast_store::document::NewDocument;
+use holdfast_store::item::CHATS;
+use holdfast_store::{Epoch, Id, Json, Owner, Precondition, Revision, Store, StoreResult};
+
+const PAGE: usize = 500;
+
+/// An entity as it stands, or will stand.
+#[derive(Debug, Clone)]
+pub(super) struct Found<T> {
+    /// The entity.
+    pub(super) value: T,
+    /// Its revision in the store; `None` when this import puts it there.
+    revision: Option<Revision>,
+}
+
+/// See the module.
+pub(super) struct Known<'a> {
+    store: &'a dyn Store,
+    owner: &'a Owner,
+    epoch: Epoch,
+    conversations: HashMap<Id, Arc<Json>>,
+    listed: HashSet<Id>,
+    documents: HashMap<(Id, String), NewDocument>,
+    assets: HashMap<Id, Json>,
+    referred: BTreeSet<String>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(store: &'a dyn Store, owner: &'a Owner) -> Self {
+        Self {
+            store,
+            owner,
+            epoch: store.epoch(),
+            conversations: HashMap::new(),
+            listed: HashSet::new(),
+            documents: HashMap::new(),
+            assets: HashMap::new(),
+            referred: BTreeSet::new(),
+        }
+    }
+
+    /// A whole conversation.
+    pub(super) async fn conversation(&mut self, id: &Id) -> StoreResult<Option<Found<Arc<Json>>>> {
+        if let Some(planned) = self.conversations.get(id) {
+            return Ok(Some(Found { value: planned.clone(), revision: None }));
+        }
+        let Some(stored) = self.store.conversation(self.owner, id).await? else { return Ok(None) };
+        self.listed.insert(id.clone());
+        Ok(Some(Found { value: Arc::new(checked(&stored.text)?), revision: Some(stored.revision) }))
+    }
+
+    /// Whether a conversation that was asked for stands in the list.
+    pub(super) fn is_listed(&self, id: &Id) -> bool {
+        self.listed.contains(id)
+    }
+
+    /// A store; `app-chats` without its conversations.
+    pub(super) async fn document(&self, name: &Id, device: &str) -> StoreResult<Option<Found<NewDocument>>> {
+        if let Some(planned) = self.documents.get(&(name.clone(), device.to_owned())) {
+            return Ok(Some(Found { value: planned.clone(), revision: None }));
+        }
+        let shell = name.as_str() == CHATS;
+        let Some(stored) = self.store.document(self.owner, name, device, shell).await? else {
+            return Ok(None);
+        };
+        let value = NewDocument {
+            name: name.clone(),
+            device: stored.device,
+            data: stored.data.unwrap_or_else(|| Json::from_value(&serde_json::Value::Null)),
+            version: stored.version,
+            bare: stored.bare,
+            beside: stored.beside,
+        };
+        Ok(Some(Found { value, revision: Some(stored.revision) }))
+    }
+
+    /// An asset's record with its data.
+    pub(super) async fn asset(&self, id: &Id) -> StoreResult<Option<Found<Json>>> {
+        if let Some(planned) = self.assets.get(id) {
+            return Ok(Some(Found { value: planned.clone(), revision: None }));
+        }
+        let stored = self.store.asset(self.owner, id).await?;
+        Ok(stored.map(|a| Found { value: a.record, revision: Some(a.revision) }))
+    }
+
+    pub(super) fn will_have_conversation(&mut self, id: Id, body: Arc<Json>) {
+        self.referred.extend(references(body.as_str()));
+        self.listed.insert(id.clone());
+        self.conversations.insert(id, body);
+    }
+
+    pub(super) fn will_have_document(&mut self, document: NewDocument) {
+        self.documents.insert((document.name.clone(), document.device.clone()), document);
+    }
+
+    pub(super) fn will_have_asset(&mut self, id: Id, record: Json) {
+        self.assets.insert(id, record);
+    }
+
+    /// The assets that planned conversations refer to and that will not be there.
+    pub(super) async fn missing_assets(&self) -> StoreResult<Vec<String>> {
+        let mut missing = self.referred.clone();
+        missing.retain(|id| !Id::parse(id).is_ok_and(|id| self.assets.contains_key(&id)));
+        let mut cursor = None;
+        while !missing.is_empty() {
+            let page = self.store.assets(self.owner, cursor.as_deref(), PAGE).await?;
+            for stored in &page.items {
+                missing.remove(&stored.id);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(missing.into_iter().collect())
+    }
+
+    /// What must still hold when the write is made, so that nobody else's change is lost.
+    pub(super) fn precondition<T>(&self, found: Option<&Found<T>>) -> Precondition {
+        match found {
+            None => Precondition::Absent,
+            Some(Found { revision: Some(revision), .. }) => {
+                Precondition::At { epoch: self.epoch.clone(), revision: *revision }
+            }
+            Some(Found { revision: None, .. }) => Precondition::None,
+        }
+    }
+}
+
+fn checked(text: &str) -> StoreResult<Json> {
+    Json::parse(text).map_err(|why| {
+        holdfast_store::StoreError::Corrupt(format!("a stored conversation is no JSON: {why}"))
+    })
+}

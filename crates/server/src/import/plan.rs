@@ -1,0 +1,171 @@
+//! Decides what to do with the files of one import, then does it.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use holdfast_store::json::canonical;
+use holdfast_store::{Json, Kind, Owner, Store, Write, Writer};
+
+use super::bundle::{Bundle, Format};
+use super::known::Known;
+use super::report::{FileReport, Report, Tally, Verdict};
+use super::{ImportError, assets, chats, conversation, documents};
+
+/// One file that was read.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name, for reports.
+    pub name: String,
+    /// What it holds.
+    pub bundle: Bundle,
+}
+
+/// How to import.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Replace stored versions that differ; they stay in history.
+    pub overwrite: bool,
+    /// The device that device-local stores belong to; empty for none.
+    pub device: String,
+}
+
+/// What will be written, file by file.
+#[derive(Debug)]
+pub struct Plan {
+    files: Vec<(Vec<Write>, FileReport)>,
+    missing_assets: Vec<String>,
+}
+
+/// What a plan is made with.
+pub(super) struct Planner<'a> {
+    pub(super) known: Known<'a>,
+    pub(super) options: &'a Options,
+    pub(super) format: Format,
+    pub(super) writes: Vec<Write>,
+    pub(super) tally: Tally,
+}
+
+/// Compares the files with the store. Nothing is written.
+///
+/// The fullest file comes first whatever their order, and of two alike the newer one, so that the result does
+/// not depend on how a shell sorts names. `progress` hears of each file that is done.
+pub async fn plan(
+    store: &dyn Store,
+    owner: &Owner,
+    inputs: Vec<Input>,
+    options: &Options,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Plan, ImportError> {
+    let mut inputs: Vec<(usize, Input)> = inputs.into_iter().enumerate().collect();
+    inputs.sort_by_cached_key(|(_, input)| std::cmp::Reverse(rank(&input.bundle)));
+    let mut known = Known::new(store, owner);
+    let mut files = Vec::new();
+    for (done, (index, input)) in inputs.into_iter().enumerate() {
+        let mut planner = Planner {
+            known,
+            options,
+            format: input.bundle.format,
+            writes: Vec::new(),
+            tally: Tally::default(),
+        };
+        planner.file(input.bundle).await?;
+        let Planner { known: after, format, writes, tally, .. } = planner;
+        known = after;
+        files.push((writes, tally.into_report(index, input.name, format.name())));
+        progress(done + 1);
+    }
+    let missing_assets = known.missing_assets().await?;
+    Ok(Plan { files, missing_assets })
+}
+
+/// Sorts files: by what their format keeps, then by age, then by content, so that equal ranks are equal files.
+fn rank(bundle: &Bundle) -> (Format, Option<String>, u64) {
+    let mut content = DefaultHasher::new();
+    for conversation in bundle.chats.iter().flat_map(|c| &c.conversations) {
+        conversation.hash(&mut content);
+    }
+    for document in &bundle.documents {
+        (document.name.as_str(), &document.data).hash(&mut content);
+    }
+    for asset in &bundle.assets {
+        asset.record.hash(&mut content);
+    }
+    (bundle.format, bundle.made_at.clone(), content.finish())
+}
+
+impl Planner<'_> {
+    async fn file(&mut self, bundle: Bundle) -> Result<(), ImportError> {
+        for unread in bundle.unread {
+            let verdict = if unread.broken { Verdict::Rejected } else { Verdict::Skipped };
+            self.tally.note(unread.kind, &unread.id, verdict, unread.reason);
+        }
+        if let Some(found) = bundle.chats {
+            chats::plan(self, found).await?;
+        }
+        for document in bundle.documents {
+            documents::plan(self, document).await?;
+        }
+        for record in bundle.assets {
+            assets::plan(self, record).await?;
+        }
+        Ok(())
+    }
+
+    /// What to do with an entity where another may stand.
+    pub(super) fn judge(&self, stored: Option<&Json>, incoming: &Json) -> Verdict {
+        let Some(stored) = stored else { return Verdict::Imported };
+        if stored == incoming || canonical(stored.as_str()) == canonical(incoming.as_str()) {
+            Verdict::Unchanged
+        } else if self.options.overwrite {
+            Verdict::Replaced
+        } else {
+            Verdict::Conflict
+        }
+    }
+
+    /// The same for conversations, where a file may lack fields that the store has, or the other way round.
+    pub(super) fn judge_conversation(&self, stored: Option<&Json>, incoming: &Json) -> Verdict {
+        let verdict = self.judge(stored, incoming);
+        let (Some(stored), Verdict::Conflict | Verdict::Replaced) = (stored, verdict) else {
+            return verdict;
+        };
+        let lossy = |full: &Json| canonical(conversation::project(full.as_str()).as_str());
+        if self.format.is_lossy() {
+            if lossy(stored) == canonical(incoming.as_str()) { Verdict::Unchanged } else { verdict }
+        } else if canonical(stored.as_str()) == lossy(incoming) {
+            Verdict::Replaced
+        } else {
+            verdict
+        }
+    }
+
+    pub(super) fn conflict(&mut self, kind: Kind, id: &str, differs: &str) {
+        let reason = format!("{differs}; kept what is stored, --overwrite takes the file's");
+        self.tally.note(kind, id, Verdict::Conflict, reason);
+    }
+}
+
+impl Plan {
+    /// What will be done.
+    pub fn preview(&self) -> Report {
+        let files = self.files.iter().map(|(_, report)| report.clone()).collect();
+        Report::new(true, files, self.missing_assets.clone())
+    }
+
+    /// Does it, each file as a whole or not at all. `progress` hears of each file that is stored.
+    pub async fn apply(
+        self,
+        store: &dyn Store,
+        writer: &Writer,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Report, ImportError> {
+        let mut reports = Vec::new();
+        for (done, (writes, report)) in self.files.into_iter().enumerate() {
+            if !writes.is_empty() {
+                store.apply(writer, writes).await?;
+            }
+            reports.push(report);
+            progress(done + 1);
+        }
+        Ok(Report::new(false, reports, self.missing_assets))
+    }
+}
