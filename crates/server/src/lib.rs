@@ -10,6 +10,7 @@ pub mod config;
 pub mod export;
 pub mod import;
 pub mod lock;
+pub mod log;
 
 use std::future::Future;
 use std::io;

@@ -22,12 +22,14 @@ mod verify;
 mod write;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::watch;
 
 use crate::error::{StoreError, StoreResult};
+use crate::owner::Owner;
 use crate::revision::Epoch;
 use crate::url::{Access, OpenOptions};
 
@@ -40,7 +42,9 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     epoch: RwLock<Epoch>,
     keys: Arc<Keys>,
-    readers: Arc<Readers>,
+    readers: Readers,
+    /// The numbers of owners that were seen: they never change.
+    owners: RwLock<HashMap<Owner, i64>>,
     committed: watch::Sender<u64>,
     /// `None` when the file is open for reading only.
     queue: Option<Queue>,
@@ -64,7 +68,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> StoreResult<Arc<dyn cr
         if writable { connection::epoch(&connection)? } else { connection::stored_epoch(&connection)? };
     let keys = Arc::new(Keys::load(&connection, &options.key_file, options.forget_secrets)?);
     let committed = watch::Sender::new(0);
-    let readers = Arc::new(Readers::new(path, options.readers));
+    let readers = Readers::start(path, options.readers)?;
     let queue = writable
         .then(|| {
             Queue::start(
@@ -76,5 +80,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> StoreResult<Arc<dyn cr
             )
         })
         .transpose()?;
-    Ok(Arc::new(Sqlite { path: path.to_owned(), epoch: RwLock::new(epoch), keys, readers, committed, queue }))
+    let epoch = RwLock::new(epoch);
+    let owners = RwLock::default();
+    Ok(Arc::new(Sqlite { path: path.to_owned(), epoch, keys, readers, owners, committed, queue }))
 }

@@ -33,9 +33,10 @@ pub async fn get_chat(State(app): State<Arc<App>>, caller: Caller, PathId(id): P
     let found = app.store.conversation(&caller.owner, &id).await?;
     let found = found.ok_or_else(|| ApiError::conversation_not_found(&id))?;
     let epoch = app.store.epoch();
-    // The stored text is passed on as it is, never parsed.
-    let end = format!(",\"revision\":{},\"epoch\":{}}}", found.revision, quote(&epoch.0));
-    let body = [r#"{"success":true,"conversation":"#, &found.text, &end].concat();
+    // The stored text is passed on as it is, never parsed; it comes with room for what goes around it.
+    let mut body = found.text;
+    body.insert_str(0, r#"{"success":true,"conversation":"#);
+    body.push_str(&format!(",\"revision\":{},\"epoch\":{}}}", found.revision, quote(&epoch.0)));
     Ok(Answer::text(body).tag(&epoch, found.revision, ""))
 }
 

@@ -12,10 +12,11 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::lock;
+use crate::log::{self, LogGuard};
 
 /// Serves until SIGINT or SIGTERM.
 pub(super) async fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
-    start_log(options.log_format);
+    let _log = start_log(options.log_format)?;
     let config = Config::from_options(&options).map_err(|e| anyhow!(e))?;
     if let Some(directory) = config.db.parent().filter(|d| !d.as_os_str().is_empty()) {
         std::fs::create_dir_all(directory)
@@ -41,9 +42,11 @@ pub(super) async fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_log(format: LogFormat) {
+/// Lines are written as long as the guard is kept.
+fn start_log(format: LogFormat) -> io::Result<LogGuard> {
     let filter = EnvFilter::try_from_env("HOLDFAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let (lines, guard) = log::start()?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
     // A second start in one process, as in tests, keeps the first log.
     let _ = match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -57,6 +60,7 @@ fn start_log(format: LogFormat) {
             .with_ansi(io::stderr().is_terminal())
             .try_init(),
     };
+    Ok(guard)
 }
 
 /// Resolves at SIGINT or SIGTERM.

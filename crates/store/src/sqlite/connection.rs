@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use crate::error::{StoreError, StoreResult};
@@ -43,7 +44,7 @@ pub(super) fn open_writer(path: &Path, busy_timeout_ms: u64) -> StoreResult<Conn
     connection.pragma_update(None, "cache_size", -8_000).map_err(from_driver)?;
     assert_setting(&connection, "synchronous", 2)?;
     assert_setting(&connection, "foreign_keys", 1)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection)?;
     Ok(connection)
 }
 
@@ -73,8 +74,15 @@ pub(super) fn open_reader(path: &Path) -> StoreResult<Connection> {
     if application_id != APPLICATION_ID {
         return Err(StoreError::NotHoldfast(path.to_owned()));
     }
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// Statements are prepared once: without the stability guarantee, SQLite plans a range again for each new bound.
+fn keep_plans(connection: &Connection) -> StoreResult<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn assert_setting(connection: &Connection, name: &str, expected: i64) -> StoreResult<()> {

@@ -1,5 +1,6 @@
 //! The store's reads: each hands one call to a reader's thread.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
@@ -34,14 +35,26 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection, &Keys, i64) -> StoreResult<T> + Send + 'static,
     {
-        let (owner, keys) = (owner.clone(), Arc::clone(&self.keys));
-        self.readers
-            .run(move |connection| {
-                // No row has the number 0.
-                let key = change::owner_key(connection, owner.as_str())?.unwrap_or(0);
-                read(connection, &keys, key)
-            })
-            .await
+        let keys = Arc::clone(&self.keys);
+        let key = match self.known_owner(owner) {
+            Some(key) => key,
+            None => self.find_owner(owner).await?,
+        };
+        self.readers.run(move |connection| read(connection, &keys, key)).await
+    }
+
+    fn known_owner(&self, owner: &Owner) -> Option<i64> {
+        self.owners.read().unwrap_or_else(PoisonError::into_inner).get(owner).copied()
+    }
+
+    async fn find_owner(&self, owner: &Owner) -> StoreResult<i64> {
+        let name = owner.clone();
+        let found = self.readers.run(move |connection| change::owner_key(connection, name.as_str())).await?;
+        if let Some(key) = found {
+            self.owners.write().unwrap_or_else(PoisonError::into_inner).insert(owner.clone(), key);
+        }
+        // No row has the number 0.
+        Ok(found.unwrap_or(0))
     }
 }
 
@@ -96,7 +109,8 @@ fn whole(connection: &Connection, owner: i64, id: &str, messages: bool) -> Store
     let Some(row) = rows.next()? else { return Ok(None) };
     let head = row.get_ref(1)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?;
     let (at, bytes, count): (Option<usize>, usize, usize) = (row.get(2)?, row.get(5)?, row.get(6)?);
-    let mut text = Vec::with_capacity(head.len() + if messages { bytes + count } else { 0 });
+    // Room for what an answer puts around it.
+    let mut text = Vec::with_capacity(head.len() + 256 + if messages { bytes + count } else { 0 });
     let at = if messages { at } else { None };
     conversation::write_text(connection, owner, row.get(0)?, head, at, &mut text)?;
     let text = String::from_utf8(text).map_err(|e| StoreError::Corrupt(e.to_string()))?;
@@ -136,15 +150,15 @@ fn summaries(
         position.saturating_neg(),
         size(limit) + 1
     ])?;
-    let (mut items, mut next) = (Vec::new(), None);
+    let (mut items, mut next, mut more) = (Vec::new(), None, false);
     while let Some(row) = rows.next()? {
         if items.len() == limit {
-            return Ok(Page { items, next });
+            more = true;
+            break;
         }
-        let id: String = row.get(1)?;
         let summary = Summary {
-            folder_ids: folders_of(connection, owner, &id)?,
-            id,
+            folder_ids: Vec::new(),
+            id: row.get(1)?,
             title: row.get(2)?,
             user_title: row.get(3)?,
             auto_title: row.get(4)?,
@@ -165,7 +179,8 @@ fn summaries(
         ));
         items.push(summary);
     }
-    Ok(Page { items, next: None })
+    add_folders(connection, owner, &mut items)?;
+    Ok(Page { items, next: next.filter(|_| more) })
 }
 
 fn parse_place(cursor: &str) -> StoreResult<(i64, i64, i64)> {
@@ -176,14 +191,25 @@ fn parse_place(cursor: &str) -> StoreResult<(i64, i64, i64)> {
     }
 }
 
-fn folders_of(connection: &Connection, owner: i64, conversation: &str) -> StoreResult<Vec<String>> {
+/// Which folders list each conversation of a page.
+fn add_folders(connection: &Connection, owner: i64, items: &mut [Summary]) -> StoreResult<()> {
+    let place: HashMap<String, usize> = items.iter().enumerate().map(|(at, s)| (s.id.clone(), at)).collect();
+    let ids = serde_json::to_string(&place.keys().collect::<Vec<_>>())
+        .map_err(|e| StoreError::Internal(e.to_string()))?;
     let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT folders.id FROM folder_conversations
+        "SELECT DISTINCT asked.value, folders.id, folders.position FROM json_each(?2) AS asked
+         INNER JOIN folder_conversations
+             ON folder_conversations.owner = ?1 AND folder_conversations.conversation_id = asked.value
          INNER JOIN folders ON folders.key = folder_conversations.folder
-         WHERE folder_conversations.owner = ?1 AND conversation_id = ?2 ORDER BY folders.position",
+         ORDER BY folders.position",
     )?;
-    let ids = statement.query_map(params![owner, conversation], |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![owner, ids])?;
+    while let Some(row) = rows.next()? {
+        if let Some(summary) = place.get(&row.get::<_, String>(0)?).and_then(|at| items.get_mut(*at)) {
+            summary.folder_ids.push(row.get(1)?);
+        }
+    }
+    Ok(())
 }
 
 fn one_message(
@@ -422,17 +448,17 @@ impl Log for Sqlite {
 impl Care for Sqlite {
     async fn backup(&self, to: &Path) -> StoreResult<()> {
         let (from, to) = (self.path.clone(), to.to_owned());
-        self.readers.run(move |_| care::backup(&from, &to)).await
+        self.readers.run_apart(move |_| care::backup(&from, &to)).await
     }
 
     async fn verify(&self) -> StoreResult<Vec<Check>> {
         let keys = Arc::clone(&self.keys);
-        self.readers.run(move |connection| verify::verify(connection, &keys)).await
+        self.readers.run_apart(move |connection| verify::verify(connection, &keys)).await
     }
 
     async fn content_hash(&self) -> StoreResult<String> {
         let keys = Arc::clone(&self.keys);
-        self.readers.run(move |connection| verify::content_hash(connection, &keys)).await
+        self.readers.run_apart(move |connection| verify::content_hash(connection, &keys)).await
     }
 
     async fn counts(&self) -> StoreResult<Counts> {
