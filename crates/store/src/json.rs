@@ -269,7 +269,7 @@ fn skip_separators(json: &[u8], mut at: usize) -> usize {
 }
 
 /// `at` is the opening quote; gives the place after the closing one.
-fn skip_string(json: &[u8], mut at: usize) -> usize {
+pub(crate) fn skip_string(json: &[u8], mut at: usize) -> usize {
     at += 1;
     while at < json.len() {
         match json[at] {

@@ -44,11 +44,12 @@ pub fn between(
                 .then(|| spread(usize::try_from(count).unwrap_or(0), bounds));
         }
         (Some(b), None) => {
-            let step = STEP.min((bounds.1 - b) / count.max(1));
+            let step = STEP.min((bounds.1 - b) / (count + 1));
             (b + step, step)
         }
         (None, Some(a)) => {
-            let step = STEP.min((a - bounds.0) / count.max(1));
+            // One share stays free before the first, so that the next one finds room too.
+            let step = STEP.min((a - bounds.0) / (count + 1));
             (a - step * count, step)
         }
         (Some(b), Some(a)) => {

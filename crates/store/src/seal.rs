@@ -51,21 +51,29 @@ impl Sealer {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|e| StoreError::Internal(e.to_string()))?;
         let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
+        // By way of another name: a key file is never there in part, and never overwritten.
+        let new = path.with_extension("key.new");
         let write = || -> std::io::Result<()> {
             let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
+            options.write(true).create(true).truncate(true);
             #[cfg(unix)]
             {
                 use std::os::unix::fs::OpenOptionsExt as _;
                 options.mode(0o600);
             }
-            let mut file = options.open(path)?;
+            let mut file = options.open(&new)?;
             writeln!(file, "{hex}")?;
             file.sync_all()?;
+            fs::hard_link(&new, path)?;
             let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Path::new("."), |p| p);
             fs::File::open(directory)?.sync_all()
         };
-        write().map_err(|e| unavailable(path, &e))?;
+        let written = write();
+        if new.exists() {
+            // What counts is whether the key stands under its own name.
+            drop(fs::remove_file(&new));
+        }
+        written.map_err(|e| unavailable(path, &e))?;
         Ok(Self { key })
     }
 
@@ -134,18 +142,38 @@ pub fn is_secret(store: &str, data: &str) -> bool {
     SEALED.contains(&store) || holds_secret(data)
 }
 
+/// One pass over the text: every string that a colon and a non-empty string follow is a key with a value.
 fn holds_secret(json: &str) -> bool {
     // `(?i)(api_?key|secret|token|password|deletionKey)$`
     const ENDS: [&str; 6] = ["apikey", "api_key", "secret", "token", "password", "deletionkey"];
-    if let Some(members) = json::members(json) {
-        members.into_iter().any(|m| {
-            let key = m.key().to_lowercase();
-            (m.value.len() > 2 && m.value.starts_with('"') && ENDS.iter().any(|end| key.ends_with(end)))
-                || holds_secret(m.value)
-        })
-    } else {
-        json::elements(json).is_some_and(|mut elements| elements.any(holds_secret))
+    let bytes = json.as_bytes();
+    let skip_space = |mut at: usize| {
+        while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+            at += 1;
+        }
+        at
+    };
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] != b'"' {
+            at += 1;
+            continue;
+        }
+        let end = json::skip_string(bytes, at);
+        let colon = skip_space(end);
+        if bytes.get(colon) == Some(&b':') {
+            let value = skip_space(colon + 1);
+            let is_text = bytes.get(value) == Some(&b'"') && json::skip_string(bytes, value) - value > 2;
+            let key = json::decode(&json[at..end]).to_lowercase();
+            if is_text && ENDS.iter().any(|end| key.ends_with(end)) {
+                return true;
+            }
+            at = value;
+        } else {
+            at = end;
+        }
     }
+    false
 }
 
 /// Whether the string under `key` is hidden in a masked answer: wider than what causes sealing, since a
@@ -206,9 +234,11 @@ fn unmask_node(node: &mut Node, stored: &Node) {
         }
         (Node::Array(items), Node::Array(old)) => {
             for (index, item) in items.iter_mut().enumerate() {
-                let id = item.get("id").cloned();
-                let same = id.and_then(|id| old.iter().find(|o| o.get("id") == Some(&id)));
-                if let Some(same) = same.or_else(|| old.get(index)) {
+                let same = match item.get("id").cloned() {
+                    Some(id) => old.iter().find(|o| o.get("id") == Some(&id)),
+                    None => old.get(index),
+                };
+                if let Some(same) = same {
                     unmask_node(item, same);
                 }
             }

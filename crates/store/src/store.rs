@@ -204,7 +204,7 @@ pub type ConversationKey = i64;
 /// Whole conversations, read together.
 #[derive(Debug, Default)]
 pub struct ConversationChunk {
-    /// The texts, one after another.
+    /// The texts, each after a separator.
     pub texts: Vec<u8>,
     /// Where each text ends in `texts`.
     pub ends: Vec<usize>,
@@ -226,12 +226,13 @@ pub trait Conversations {
     async fn conversation_keys(&self, owner: &Owner, order: Order) -> StoreResult<Vec<ConversationKey>>;
 
     /// The texts of some of `keys`, from the first on, until about `budget` bytes are read (at least one
-    /// key is taken). No lock is held between chunks.
+    /// key is taken), each after `separator`. No lock is held between chunks.
     async fn conversation_chunk(
         &self,
         owner: &Owner,
         keys: Vec<ConversationKey>,
         budget: usize,
+        separator: u8,
     ) -> StoreResult<ConversationChunk>;
 
     /// A page of summaries, in the order [`Order::Recent`]. Never reads a message.

@@ -161,9 +161,34 @@ async fn secrets_are_ciphertext_on_the_disk_history_included() {
         precondition: Precondition::None,
     };
     store.apply(&writer(), vec![service]).await.unwrap();
+    let odd = |name: &str, device: &str, data: &str, beside: Option<&str>| Write::PutDocument {
+        document: NewDocument {
+            name: id(name),
+            device: device.to_owned(),
+            data: json(data),
+            version: None,
+            bare: false,
+            beside: beside.map(json),
+        },
+        mode: Mode::Replace,
+        confirm: None,
+        precondition: Precondition::None,
+    };
+    for write in [
+        odd("app-x", "", "{}", Some(r#"{"apiKey":"fourth-secret"}"#)),
+        odd("app-x", "", r#"{"a":1}"#, Some(r#"{"apiKey":"fifth-secret"}"#)),
+        odd("app-models", "", r#"{"sources":{"o":{"oaiKey":"sixth-secret"}}}"#, None),
+        odd("app-models", "phone", r#"{"sources":[{"id":"o","oaiKey":"seventh-secret"}]}"#, None),
+    ] {
+        store.apply(&writer(), vec![write]).await.unwrap();
+    }
+    let beside = store.document(&Owner::local(), &id("app-x"), "", false).await.unwrap().unwrap().beside;
+    assert_eq!(beside.unwrap().as_str(), r#"{"apiKey":"fifth-secret"}"#);
     drop(store);
     let bytes = bytes_on_disk(directory.path());
-    for value in ["first-secret", "second-secret", "third-secret"] {
+    for value in
+        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"].map(|n| format!("{n}-secret"))
+    {
         assert!(!bytes.windows(value.len()).any(|w| w == value.as_bytes()), "{value} is on the disk");
     }
 }
@@ -196,7 +221,24 @@ async fn a_lost_key_is_refused_by_name_and_can_be_forgotten() {
     store.apply(&writer(), vec![secret("AIza-new")]).await.unwrap();
     expect_sound(&store).await;
     drop(store);
-    open(&options).unwrap();
+    drop(open(&options).unwrap());
+    std::fs::remove_file(&options.key_file).unwrap();
+    drop(open(&OpenOptions { forget_secrets: true, ..options.clone() }).unwrap());
+    let names =
+        std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|n| n.contains(".sealed-")).count(), 2, "each time a copy of its own");
+}
+
+#[tokio::test]
+async fn a_damaged_key_file_hinders_nobody_before_there_is_a_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = OpenOptions::sqlite(&directory.path().join("holdfast.db"));
+    std::fs::write(&options.key_file, "").unwrap();
+    let store = open(&options).unwrap();
+    put(&store, "c", "1").await.unwrap();
+    store.apply(&writer(), vec![secret("AIza")]).await.unwrap();
+    drop(store);
+    expect_sound(&open(&options).unwrap()).await;
 }
 
 #[tokio::test]

@@ -150,15 +150,16 @@ fn frame(lines: bool) -> Frame {
     if lines {
         return Frame {
             prefix: String::new(),
-            separator: "",
-            terminator: "\n",
-            suffix: Box::new(|count| format!("{{\"end\":true,\"count\":{count}}}\n")),
+            separator: b'\n',
+            suffix: Box::new(|count| {
+                let end = format!("{{\"end\":true,\"count\":{count}}}\n");
+                if count == 0 { end } else { format!("\n{end}") }
+            }),
         };
     }
     Frame {
         prefix: r#"{"success":true,"conversations":["#.to_owned(),
-        separator: ",",
-        terminator: "",
+        separator: b',',
         suffix: Box::new(|count| format!("],\"count\":{count}}}")),
     }
 }

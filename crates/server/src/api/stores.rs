@@ -76,12 +76,7 @@ pub async fn get_store(
             let (before, after) = data.as_str().split_at(at);
             let keys = app.store.conversation_keys(&caller.owner, Order::List).await?;
             let end = [after, &suffix].concat();
-            let frame = Frame {
-                prefix: prefix + before,
-                separator: ",",
-                terminator: "",
-                suffix: Box::new(move |_| end),
-            };
+            let frame = Frame { prefix: prefix + before, separator: b',', suffix: Box::new(move |_| end) };
             Answer::text(stream::conversations(Arc::clone(&app), caller.owner.clone(), keys, frame))
         }
     };

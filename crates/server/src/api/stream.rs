@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::app::App;
 
 /// How many bytes are read from the store at once.
-const BUDGET: usize = 512 << 10;
+const BUDGET: usize = 256 << 10;
 /// How long a client may leave the next chunk unread.
 const STALL: Duration = Duration::from_secs(60);
 
@@ -24,10 +24,8 @@ const STALL: Duration = Duration::from_secs(60);
 pub struct Frame {
     /// Before the first.
     pub prefix: String,
-    /// Between two of them.
-    pub separator: &'static str,
-    /// After each of them.
-    pub terminator: &'static str,
+    /// Between two of them; with a line feed, each stands on one line.
+    pub separator: u8,
     /// At the end; it is given their number.
     pub suffix: Box<dyn FnOnce(u64) -> String + Send>,
 }
@@ -76,29 +74,33 @@ async fn send_all(
     while !keys.is_empty() {
         // More keys than a chunk can hold would only be copied.
         let next: Vec<_> = keys.iter().rev().take(4_096).copied().collect();
-        let chunk = app.store.conversation_chunk(owner, next, BUDGET).await.map_err(|e| e.to_string())?;
+        let chunk = app.store.conversation_chunk(owner, next, BUDGET, frame.separator).await;
+        let chunk = chunk.map_err(|e| e.to_string())?;
         keys.truncate(keys.len().saturating_sub(chunk.taken.max(1)));
-        let bytes = join(&chunk, count, frame.separator, frame.terminator);
+        let first = count == 0;
         count += chunk.ends.len() as u64;
-        send(sender, Piece::Data(bytes)).await?;
+        let bytes = texts(chunk, frame.separator);
+        if !bytes.is_empty() {
+            // Nothing stands before the first text of all.
+            send(sender, Piece::Data(if first { bytes.slice(1..) } else { bytes })).await?;
+        }
     }
     send(sender, Piece::Data((frame.suffix)(count).into())).await?;
     send(sender, Piece::End).await
 }
 
-fn join(chunk: &ConversationChunk, before: u64, separator: &str, terminator: &str) -> Bytes {
-    let between = separator.len() + terminator.len();
-    let mut out = Vec::with_capacity(chunk.texts.len() + chunk.ends.len() * between);
-    let mut start = 0;
-    for (index, end) in chunk.ends.iter().enumerate() {
-        if before > 0 || index > 0 {
-            out.extend_from_slice(separator.as_bytes());
+/// The texts of a chunk, each after a separator; on lines of their own, a text has no line feed of its own.
+fn texts(mut chunk: ConversationChunk, separator: u8) -> Bytes {
+    if separator == b'\n' {
+        let mut start = 1;
+        for end in &chunk.ends {
+            // In JSON a line feed is whitespace: inside a string it is written as an escape.
+            let text = chunk.texts.get_mut(start..*end).unwrap_or_default();
+            text.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+            start = end + 1;
         }
-        out.extend_from_slice(chunk.texts.get(start..*end).unwrap_or_default());
-        out.extend_from_slice(terminator.as_bytes());
-        start = *end;
     }
-    out.into()
+    chunk.texts.into()
 }
 
 async fn send(sender: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), String> {
@@ -130,10 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_joined_over_chunks() {
-        let chunk = ConversationChunk { texts: b"{}[]".to_vec(), ends: vec![2, 4], taken: 3 };
-        assert_eq!(join(&chunk, 0, ",", ""), "{},[]");
-        assert_eq!(join(&chunk, 1, ",", ""), ",{},[]");
-        assert_eq!(join(&chunk, 1, "", "\n"), "{}\n[]\n");
+    fn on_lines_each_text_is_one_line() {
+        let chunk = ConversationChunk { texts: b"\n{\n}\n[\r\n]".to_vec(), ends: vec![4, 9], taken: 3 };
+        assert_eq!(texts(chunk, b'\n'), "\n{ }\n[  ]");
     }
 }

@@ -372,6 +372,25 @@ CREATE TABLE idempotency (
     at INTEGER NOT NULL,
     PRIMARY KEY (owner, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_at ON idempotency (owner, at);
+
+-- The shared documents, and an empty one for each store that exists by its rows alone.
+CREATE VIEW every_document AS
+SELECT key, owner, name, version, created_at, updated_at, data FROM documents WHERE device = ''
+UNION ALL
+SELECT -known.number, kind_revisions.owner, known.store, NULL, kind_revisions.at, kind_revisions.at, known.data
+FROM (
+    SELECT 1 AS number, 'app-chats' AS store, 'conversation' AS kind, '{"conversations":[]}' AS data
+    UNION ALL SELECT 2, 'app-models', 'llm_model', '{"llms":[]}'
+    UNION ALL SELECT 3, 'app-folders', 'folder', '{"folders":[]}'
+    UNION ALL SELECT 4, 'app-app-personas', 'persona', '{"simplePersonas":[]}'
+    UNION ALL SELECT 5, 'app-purpose', 'hidden_persona', '{"hiddenPurposeIDs":[]}'
+    UNION ALL SELECT 6, 'agi-client-workspace', 'workspace_files', '{"liveFilesByWorkspace":{}}'
+) AS known
+INNER JOIN kind_revisions ON kind_revisions.kind = known.kind
+WHERE NOT EXISTS (
+    SELECT 1 FROM documents
+    WHERE documents.owner = kind_revisions.owner AND documents.name = known.store AND documents.device = '');
 
 -- Each store as one row, as the first system had it. Sealed data is NULL; `app-models` shows its models.
 CREATE VIEW stores AS
@@ -414,4 +433,4 @@ SELECT
     documents.version,
     strftime('%Y-%m-%d %H:%M:%S', documents.created_at / 1000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%d %H:%M:%S', documents.updated_at / 1000.0, 'unixepoch') AS updated_at
-FROM documents;
+FROM every_document AS documents;

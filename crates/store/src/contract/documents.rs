@@ -161,6 +161,37 @@ pub async fn a_merge_keeps_what_it_does_not_name(t: Fixture) {
     t.expect_sound().await;
 }
 
+pub async fn rows_show_in_a_document_whose_own_json_lacks_them(t: Fixture) {
+    let chat = chat_with("c", &[("m", "1")]);
+    t.put_chat("c", &chat).await;
+    for (state, expected) in [
+        (r#"{"x":1}"#, format!(r#"{{"x":1,"conversations":[{chat}]}}"#)),
+        (r#"{"conversations":null,"x":1}"#, format!(r#"{{"conversations":[{chat}],"x":1}}"#)),
+        ("7", format!(r#"{{"conversations":[{chat}]}}"#)),
+    ] {
+        t.apply(merge("app-chats", state)).await.unwrap();
+        assert_eq!(data(&t, "app-chats").await, expected);
+    }
+    t.apply(put("app-purpose", "{}")).await.unwrap();
+    assert_eq!(data(&t, "app-purpose").await, "{}");
+    t.apply(Write::TogglePersona { id: id("Developer") }).await.unwrap();
+    assert_eq!(data(&t, "app-purpose").await, r#"{"hiddenPurposeIDs":["Developer"]}"#);
+}
+
+pub async fn a_stale_write_of_a_document_gives_the_current_one(t: Fixture) {
+    let first = t.apply(put("app-ui", r#"{"a":1}"#)).await.unwrap().revision;
+    let second = t.apply(put("app-ui", r#"{"a":2}"#)).await.unwrap().revision;
+    let stale = Write::PutDocument {
+        document: new("app-ui", r#"{"a":3}"#),
+        mode: Mode::Replace,
+        confirm: None,
+        precondition: Precondition::At { epoch: t.store.epoch(), revision: first },
+    };
+    let conflict = StoreError::Conflict { current_revision: Some(second), current: Some(json(r#"{"a":2}"#)) };
+    assert_eq!(t.apply(stale).await, Err(conflict));
+    assert_eq!(data(&t, "app-ui").await, r#"{"a":2}"#);
+}
+
 pub async fn the_models_document_and_its_entities_are_the_same_rows(t: Fixture) {
     let state = r#"{"modelAssignments":{"primaryChat":{"mct":"model-parametric","modelId":null}},"llms":[{"id":"s-a","sId":"s","n":1.50},{"id":"s-b","sId":"s"}],"sources":[{"id":"s","label":"S","vId":"openai","setup":{"oaiKey":"sk-secret"}}],"confServiceId":"s"}"#;
     t.apply(put("app-models", state)).await.unwrap();

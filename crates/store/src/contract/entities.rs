@@ -83,6 +83,33 @@ pub async fn a_deleted_service_takes_its_models_along(t: Fixture) {
     t.expect_sound().await;
 }
 
+pub async fn the_deepest_values_are_edited(t: Fixture) {
+    let deep = "[".repeat(998) + &"]".repeat(998);
+    t.apply(put(Kind::Persona, "p", &format!(r#"{{"id":"p","deep":{deep}}}"#))).await.unwrap();
+    let merge = Edit::MergePatch(json(r#"{"name":"N"}"#));
+    assert_eq!(t.apply(edit(Kind::Persona, "p", merge)).await.unwrap().effect, Effect::Updated);
+    let path = format!("/deep{}", "/0".repeat(997));
+    let deeper = Edit::JsonPatch(json(&format!(r#"[{{"op":"add","path":"{path}/-","value":[[[]]]}}]"#)));
+    let refused = t.apply(edit(Kind::Persona, "p", deeper)).await;
+    assert!(matches!(refused, Err(StoreError::PatchFailed(_))), "{refused:?}");
+    t.expect_sound().await;
+}
+
+pub async fn a_stale_write_of_a_masked_service_is_unchanged(t: Fixture) {
+    let service = r#"{"id":"s","setup":{"oaiKey":"sk-1"}}"#;
+    let first = t.apply(put(Kind::LlmService, "s", service)).await.unwrap().revision;
+    t.apply(put(Kind::LlmModel, "m", r#"{"id":"m"}"#)).await.unwrap();
+    let masked = crate::seal::mask(&json(service));
+    let stale = Write::PutItem {
+        kind: Kind::LlmService,
+        id: id("s"),
+        body: masked,
+        place: Place::Usual,
+        precondition: Precondition::At { epoch: t.store.epoch(), revision: first - 1 },
+    };
+    assert_eq!(t.apply(stale).await.unwrap().effect, Effect::Unchanged);
+}
+
 pub async fn a_hidden_persona_is_toggled(t: Fixture) {
     for expected in [vec!["Developer"], vec![]] {
         t.apply(Write::TogglePersona { id: id("Developer") }).await.unwrap();

@@ -76,3 +76,27 @@ pub async fn a_deleted_message_comes_back_to_its_place(t: Fixture) {
     assert_eq!(t.chat("c").await.unwrap(), text);
     t.expect_sound().await;
 }
+
+pub async fn a_message_without_an_id_comes_back_beside_its_twin(t: Fixture) {
+    let text = r#"{"id":"c","messages":[{"text":"x"},{"id":"d","n":1},{"id":"d","n":2}]}"#;
+    t.put_chat("c", text).await;
+    t.put_chat("c", r#"{"id":"c","messages":[{"id":"d","n":1}]}"#).await;
+    let filter = VersionFilter { kind: Some("message".to_owned()), ..VersionFilter::default() };
+    let kept = t.store.versions(t.owner(), &filter, None, 10).await.unwrap().items;
+    assert_eq!(kept.len(), 2);
+    for version in kept {
+        t.apply(restore(Kind::Message, Some("c"), &version.id, version.revision)).await.unwrap();
+    }
+    assert_eq!(t.chat("c").await.unwrap(), text);
+    t.expect_sound().await;
+}
+
+pub async fn a_head_alone_does_not_come_back_as_an_empty_chat(t: Fixture) {
+    let text = chat_with("c", &[("m", "1")]);
+    let first = t.put_chat("c", &text).await.revision - 1;
+    t.put_chat("c", &text.replace("Generic", "Designer")).await;
+    t.apply(Write::DeleteConversation { id: id("c"), precondition: Precondition::None }).await.unwrap();
+    let refused = t.apply(restore(Kind::Conversation, None, "c", first)).await;
+    assert!(matches!(refused, Err(crate::StoreError::NotFound(_))), "{refused:?}");
+    assert_eq!(t.chat("c").await, None);
+}

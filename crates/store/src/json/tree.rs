@@ -4,7 +4,10 @@
 
 use std::fmt;
 
-use super::{Json, decode, elements, members, quote};
+use super::{Json, MAX_DEPTH, decode, elements, members, quote};
+
+/// A patch may not make more than this of a document, in bytes.
+const MAX_PATCHED: usize = 64 << 20;
 
 /// One value of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,20 +143,45 @@ impl Node {
         }
     }
 
-    /// RFC 6902 JSON Patch, all operations or none.
+    /// RFC 6902 JSON Patch, all operations or none. The result stays within [`MAX_DEPTH`].
+
     pub fn patch(&mut self, operations: &Self) -> Result<(), PatchError> {
         let Self::Array(operations) = operations else {
             return Err(PatchError("a JSON Patch is an array of operations".to_owned()));
         };
         let mut edited = self.clone();
+        let mut budget = MAX_PATCHED;
         for (index, operation) in operations.iter().enumerate() {
-            edited.operate(operation).map_err(|e| PatchError(format!("operation {index}: {e}")))?;
+            edited
+                .operate(operation, &mut budget)
+                .map_err(|e| PatchError(format!("operation {index}: {e}")))?;
         }
         *self = edited;
         Ok(())
     }
 
-    fn operate(&mut self, operation: &Self) -> Result<(), PatchError> {
+    /// How many levels of arrays and objects.
+    fn depth(&self) -> usize {
+        match self {
+            Self::Scalar(_) => 0,
+            Self::Array(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Object(fields) => 1 + fields.iter().map(|(_, v)| v.depth()).max().unwrap_or(0),
+        }
+    }
+
+    /// Refuses a value that would make the document too deep or too large.
+    fn fits(&self, path: &[String], budget: &mut usize) -> Result<(), PatchError> {
+        if path.len() + self.depth() > MAX_DEPTH {
+            return Err(PatchError(format!("the result would be nested deeper than {MAX_DEPTH} levels")));
+        }
+        let size = self.to_json().as_str().len();
+        *budget = budget
+            .checked_sub(size)
+            .ok_or_else(|| PatchError(format!("the patch would add more than {MAX_PATCHED} bytes")))?;
+        Ok(())
+    }
+
+    fn operate(&mut self, operation: &Self, budget: &mut usize) -> Result<(), PatchError> {
         let text = |name: &str| match operation.get(name) {
             Some(Self::Scalar(raw)) if raw.starts_with('"') => Ok(decode(raw).into_owned()),
             _ => Err(PatchError(format!("\"{name}\" must be a string"))),
@@ -162,10 +190,16 @@ impl Node {
             || operation.get("value").cloned().ok_or_else(|| PatchError("\"value\" is missing".to_owned()));
         let path = pointer(&text("path")?)?;
         match text("op")?.as_str() {
-            "add" => self.add_at(&path, value()?),
+            "add" => {
+                let value = value()?;
+                value.fits(&path, budget)?;
+                self.add_at(&path, value)
+            }
             "remove" => self.take_at(&path).map(drop),
             "replace" => {
-                *self.at_mut(&path)? = value()?;
+                let value = value()?;
+                value.fits(&path, budget)?;
+                *self.at_mut(&path)? = value;
                 Ok(())
             }
             "move" => {
@@ -174,10 +208,14 @@ impl Node {
                     return Err(PatchError("cannot move a value into itself".to_owned()));
                 }
                 let moved = self.take_at(&from)?;
+                moved.fits(&path, budget)?;
+
                 self.add_at(&path, moved)
             }
             "copy" => {
                 let copied = self.at_mut(&pointer(&text("from")?)?)?.clone();
+                copied.fits(&path, budget)?;
+
                 self.add_at(&path, copied)
             }
             "test" => {
@@ -295,6 +333,13 @@ mod tests {
             patched(target, r#"[{"op":"move","from":"/a/0","path":"/a/-"}]"#).unwrap(),
             r#"{"a":[2,1],"b":{"c/d":1}}"#
         );
+        let deep = "[".repeat(999) + &"]".repeat(999);
+        assert!(
+            patched("[[]]", &format!(r#"[{{"op":"add","path":"/0/0","value":{deep}}}]"#)).is_err(),
+            "too deep"
+        );
+        let double = r#"{"op":"copy","from":"/a","path":"/a/-"}"#;
+        assert!(patched(target, &format!("[{}]", [double; 40].join(","))).is_err(), "too large");
         for bad in [
             r#"[{"op":"add","path":"/a/01","value":1}]"#,
             r#"[{"op":"remove","path":"/none"}]"#,

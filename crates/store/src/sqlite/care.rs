@@ -1,6 +1,6 @@
 //! The care of the file: copies, sizes, and a way in when the key is lost.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -18,14 +18,31 @@ pub(super) fn backup(from: &Path, to: &Path) -> StoreResult<()> {
     copy(&source, to)
 }
 
-/// Writes one snapshot of the database to a new file, which is on the disk when this returns.
+/// Writes one snapshot of the database to a new file of this user's alone, which is whole and on the disk when this
+/// returns, and not there when it fails.
 pub(super) fn copy(source: &Connection, to: &Path) -> StoreResult<()> {
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let result = copy_to(source, &part, to);
+    if result.is_err() && part.exists() {
+        // The first error says more than one about the rest of the file.
+        drop(std::fs::remove_file(&part));
+    }
+    result
+}
+
+fn copy_to(source: &Connection, part: &Path, to: &Path) -> StoreResult<()> {
     let failed = |e: std::io::Error| StoreError::Unavailable(format!("{}: {e}", to.display()));
-    source.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    if part.exists() {
+        std::fs::remove_file(part).map_err(failed)?;
+    }
+    super::connection::create_private(part)?;
+    source.execute("VACUUM INTO ?1", [part.to_string_lossy()])?;
     // SQLite does not sync what `VACUUM INTO` wrote.
     let directory = to.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Path::new("."), |p| p);
     let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
-    sync(to).and_then(|()| sync(directory)).map_err(failed)
+    sync(part).and_then(|()| std::fs::rename(part, to)).and_then(|()| sync(directory)).map_err(failed)
 }
 
 pub(super) fn counts(connection: &Connection, path: &Path) -> StoreResult<Counts> {
@@ -61,11 +78,9 @@ pub(super) fn counts(connection: &Connection, path: &Path) -> StoreResult<Counts
     Ok(Counts { rows, bytes: size(path) + size(Path::new(&wal)) })
 }
 
-pub(super) fn ping(connection: &Connection, path: &Path, writable: bool) -> StoreResult<()> {
+pub(super) fn ping(connection: &Connection, path: &Path) -> StoreResult<()> {
     connection.prepare_cached("SELECT last_seq FROM owners LIMIT 1")?.exists([])?;
-    let read_only =
-        std::fs::metadata(path).map_err(|e| StoreError::Unavailable(e.to_string()))?.permissions().readonly();
-    if writable && read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
+    std::fs::metadata(path).map(drop).map_err(|e| StoreError::Unavailable(format!("{}: {e}", path.display())))
 }
 
 /// Drops everything that only the lost key could open, so that the rest can be used. A copy of the file is kept
@@ -73,8 +88,8 @@ pub(super) fn ping(connection: &Connection, path: &Path, writable: bool) -> Stor
 pub(super) fn forget_secrets(connection: &Connection) -> StoreResult<()> {
     let path = connection.path().unwrap_or_default();
     let key_id = super::connection::meta(connection, "key_id")?.unwrap_or_default();
-    let kept = std::path::PathBuf::from(format!("{path}.sealed-{key_id}"));
-    if !kept.exists() {
+    let names = (0..).map(|n| PathBuf::from(format!("{path}.sealed-{key_id}-{n}")));
+    if let Some(kept) = names.into_iter().find(|name| !name.exists()) {
         copy(connection, &kept)?;
     }
     let all = connection.unchecked_transaction()?;
@@ -82,6 +97,8 @@ pub(super) fn forget_secrets(connection: &Connection) -> StoreResult<()> {
         all.execute(&format!("DELETE FROM {table} WHERE sealed IS NOT NULL"), [])?;
     }
     all.execute("DELETE FROM meta WHERE name = 'key_id'", [])?;
+    // What clients know of the rows that are gone is void.
+    super::connection::new_epoch(&all)?;
     all.commit()?;
     Ok(())
 }

@@ -49,7 +49,7 @@ pub(super) fn open_writer(path: &Path, busy_timeout_ms: u64) -> StoreResult<Conn
 }
 
 /// A new database is its user's alone; SQLite gives its log and index the same mode.
-fn create_private(path: &Path) -> StoreResult<()> {
+pub(super) fn create_private(path: &Path) -> StoreResult<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -158,6 +158,7 @@ pub(super) fn put(
     let (name, device) = (document.name.as_str(), document.device.as_str());
     tx.store_touched()?;
     let before = last_change(tx.connection, tx.owner, name, device)?.map(|l| l.0);
+    let current = plain_current(tx, name, device, before, precondition)?;
     let first = tx.seq;
     let mut outcome = Outcome::default();
     let mut seen = HashSet::new();
@@ -203,11 +204,25 @@ pub(super) fn put(
         return Ok(Outcome { revision, ..outcome });
     }
     if !precondition.holds(tx.epoch, before, first) {
-        return Err(StoreError::Conflict { current_revision: before, current: None });
+        return Err(StoreError::Conflict { current_revision: before, current });
     }
     let effect = if before.is_none() { Effect::Created } else { Effect::Updated };
     // The rows written here have their revisions in the group, not yet in `kind_revisions`.
     Ok(Outcome { effect, revision: tx.seq, ..outcome })
+}
+
+/// The state of a plain document whose precondition does not hold; stores with tables are too large to repeat.
+fn plain_current(
+    tx: &Transaction<'_>,
+    name: &str,
+    device: &str,
+    before: Option<Revision>,
+    precondition: &Precondition,
+) -> StoreResult<Option<Json>> {
+    if precondition.holds(tx.epoch, before, tx.seq) || has_tables(name) {
+        return Ok(None);
+    }
+    Ok(get(tx.connection, tx.keys, tx.owner, name, device, false)?.and_then(|d| d.data))
 }
 
 fn add(total: &mut MessageCounts, more: MessageCounts) {
@@ -317,23 +332,22 @@ fn put_row(tx: &mut Transaction<'_>, document: &NewDocument, template: &str) -> 
     if let Some(Row { sealed: Some(sealed), .. }) = &old {
         data = seal::unmask(&data, &tx.keys.open(&context, sealed)?);
     }
-    let secret = seal::is_secret(name, data.as_str());
     let version = document
         .version
         .as_ref()
         .map(|v| v.as_str().to_owned())
         .or(old.as_ref().and_then(|o| o.version.clone()));
-    let beside = document
-        .beside
-        .as_ref()
-        .map(|b| b.as_str().to_owned())
-        .or(old.as_ref().and_then(|o| o.beside.clone()));
+    let old_beside =
+        old.as_ref().map(|o| open_beside(tx.keys, &context, o.beside.as_deref())).transpose()?.flatten();
+    let beside = document.beside.clone().or(old_beside.clone());
+    let secret = holds_secret(name, device, data.as_str(), beside.as_ref());
     if let Some(old) = &old
         && old.hash == tx.hash(secret, data.as_str())?
-        && (&old.version, old.bare, &old.beside) == (&version, document.bare, &beside)
+        && (&old.version, old.bare, &old_beside) == (&version, document.bare, &beside)
     {
         return Ok(());
     }
+    let beside = seal_beside(tx, secret, &context, beside)?;
     if let Some(old) = &old {
         keep(tx, name, device, old, false)?;
     }
@@ -367,6 +381,44 @@ fn put_row(tx: &mut Transaction<'_>, document: &NewDocument, template: &str) -> 
     Ok(())
 }
 
+/// Whether a document or what stands beside it is sealed. What is left of `app-models` in its own document is
+/// sealed too when services may be in it: under another shape, or for one device.
+fn holds_secret(name: &str, device: &str, data: &str, beside: Option<&Json>) -> bool {
+    let services = || {
+        let mut sources = json::members(data).into_iter().flatten().filter(|m| m.key_is("sources"));
+        !device.is_empty() || json::members(data).is_none() || sources.any(|m| m.value != "[]")
+    };
+    seal::is_secret(name, data)
+        || (name == "app-models" && services())
+        || beside.is_some_and(|b| seal::is_secret("", b.as_str()))
+}
+
+/// What stands beside a sealed state is one JSON string, the hex of its ciphertext; in clear it is an object.
+fn seal_beside(
+    tx: &Transaction<'_>,
+    secret: bool,
+    context: &str,
+    beside: Option<Json>,
+) -> StoreResult<Option<String>> {
+    let Some(beside) = beside else { return Ok(None) };
+    if !secret {
+        return Ok(Some(beside.as_str().to_owned()));
+    }
+    let sealed = tx.keys.for_writing(tx.connection)?.seal(&format!("{context}/beside"), beside.as_str())?;
+    Ok(Some(json::quote(&sealed.iter().map(|b| format!("{b:02x}")).collect::<String>())))
+}
+
+/// What stands beside a state, in clear text.
+pub(super) fn open_beside(keys: &Keys, context: &str, beside: Option<&str>) -> StoreResult<Option<Json>> {
+    let Some(text) = beside else { return Ok(None) };
+    let Some(hex) = json::as_text(text) else { return Ok(Some(Json::trusted(text))) };
+    let digits: Vec<char> = hex.chars().collect();
+    let bytes: Option<Vec<u8>> =
+        digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok()).collect();
+    let bytes = bytes.ok_or_else(|| StoreError::Corrupt(format!("what stands beside {context}")))?;
+    keys.open(&format!("{context}/beside"), &bytes).map(Some)
+}
+
 fn keep(tx: &Transaction<'_>, name: &str, device: &str, old: &Row, deleted: bool) -> StoreResult<()> {
     let kept = Kept {
         parent: Some(device).filter(|d| !d.is_empty()),
@@ -397,7 +449,7 @@ pub(super) fn delete(
     let Some((before, _)) = last_change(tx.connection, tx.owner, name, device)? else {
         return Ok(Outcome { effect: Effect::Absent, ..Outcome::default() });
     };
-    tx.check(precondition, Some(before), || Ok(None))?;
+    tx.check(precondition, Some(before), || plain_current(tx, name, device, Some(before), precondition))?;
     let mut outcome = Outcome { effect: Effect::Deleted, ..Outcome::default() };
     if device.is_empty() {
         if name == CHATS {
@@ -444,21 +496,64 @@ pub(super) fn get(
         None => Json::trusted(default_template(name)),
     };
     let tables = device.is_empty();
-    let data = splice(template.as_str(), |member| {
+    let mut given = HashSet::new();
+    let last_of =
+        |key: &str| json::members(template.as_str())?.filter(|m| m.key_is(key)).last().map(|m| m.at);
+    let mut data = splice(template.as_str(), |member| {
         let key = member.key();
-        if tables && name == CHATS && key == CONVERSATIONS && !shell && member.value == "[]" {
-            return conversations(connection, owner).map(Some);
+        // Of a repeated key the last one counts, as in `JSON.parse`.
+        if !tables || last_of(&key) != Some(member.at) {
+            return Ok(None);
         }
-        let part = parts(name).find(|p| tables && p.member == key && member.value == empty(p.shape));
-        part.map(|part| {
-            let items = item::list(connection, keys, owner, part.kind)?;
-            let items: Vec<_> = items.into_iter().map(|i| (i.id, i.body)).collect();
-            Ok(item::put_together(part.shape, &items))
-        })
-        .transpose()
+        let rows = rows_of(connection, keys, owner, name, &key, shell)?;
+        given.extend(rows.is_some().then(|| key.into_owned()));
+        Ok(rows)
     })?;
+    let members = parts(name).map(|p| p.member).chain((name == CHATS).then_some(CONVERSATIONS));
+    for member in members.filter(|m| tables && !given.contains(*m)) {
+        if let Some(rows) = rows_of(connection, keys, owner, name, member, shell)? {
+            data = add_member(&data, member, &rows);
+        }
+    }
     let data = if tables && name == METRICS { usage::with_entries(connection, owner, &data)? } else { data };
-    Ok(Some(document(row, name, device, Some(Json::trusted(data)), revision, updated_at)))
+    let beside = match &row {
+        Some(row) => open_beside(keys, &place(owner, name, device), row.beside.as_deref())?,
+        None => None,
+    };
+    let data = (Some(Json::trusted(data)), beside);
+    Ok(Some(document(row, name, device, data, (revision, updated_at))))
+}
+
+/// The value of a member that has rows; `None` when it has none, so that the template's own value stands.
+fn rows_of(
+    connection: &Connection,
+    keys: &Keys,
+    owner: i64,
+    name: &str,
+    member: &str,
+    shell: bool,
+) -> StoreResult<Option<String>> {
+    if name == CHATS && member == CONVERSATIONS {
+        let rows = has_rows(connection, owner, name)?;
+        if shell {
+            return Ok(rows.then(|| "[]".to_owned()));
+        }
+        return rows.then(|| conversations(connection, owner)).transpose();
+    }
+    let Some(part) = parts(name).find(|p| p.member == member) else { return Ok(None) };
+    let items = item::list(connection, keys, owner, part.kind)?;
+    let items: Vec<_> = items.into_iter().map(|i| (i.id, i.body)).collect();
+    Ok((!items.is_empty()).then(|| item::put_together(part.shape, &items)))
+}
+
+/// An object with one more member; what is no object gives way to one.
+fn add_member(data: &str, member: &str, value: &str) -> String {
+    let mut node = json::Node::parse(data);
+    if json::members(data).is_none() {
+        node = json::Node::Object(Vec::new());
+    }
+    node.set(member, json::Node::Scalar(value.to_owned()));
+    node.to_json().as_str().to_owned()
 }
 
 fn default_template(name: &str) -> String {
@@ -471,28 +566,17 @@ fn default_template(name: &str) -> String {
 
 fn conversations(connection: &Connection, owner: i64) -> StoreResult<String> {
     let keys = super::read::conversation_keys(connection, owner, Order::List)?;
-    let chunk = super::read::conversation_chunk(connection, owner, &keys, usize::MAX)?;
-    let mut out = Vec::with_capacity(chunk.texts.len() + chunk.ends.len() + 2);
-    let mut start = 0;
-    out.push(b'[');
-    for end in chunk.ends {
-        if start > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&chunk.texts[start..end]);
-        start = end;
-    }
-    out.push(b']');
-    String::from_utf8(out).map_err(|e| StoreError::Corrupt(e.to_string()))
+    let chunk = super::read::conversation_chunk(connection, owner, &keys, usize::MAX, b',')?;
+    let texts = String::from_utf8(chunk.texts).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    Ok(["[", texts.strip_prefix(',').unwrap_or(&texts), "]"].concat())
 }
 
 fn document(
     row: Option<Row>,
     name: &str,
     device: &str,
-    data: Option<Json>,
-    revision: Revision,
-    updated_at: i64,
+    (data, beside): (Option<Json>, Option<Json>),
+    (revision, updated_at): (Revision, i64),
 ) -> Document {
     let bytes = data.as_ref().map_or(0, |d| super::transaction::size(d.as_str().len()));
     let mut document = Document {
@@ -513,7 +597,7 @@ fn document(
             document.key = row.key;
             document.version = row.version.map(Json::trusted);
             document.bare = row.bare;
-            document.beside = row.beside.map(Json::trusted);
+            document.beside = beside;
             document.created_at = row.created_at;
             document.bytes = bytes.max(row.bytes);
         }
@@ -561,7 +645,7 @@ fn summary(connection: &Connection, owner: i64, name: &str) -> StoreResult<Optio
     let Some((revision, updated_at)) = last_change(connection, owner, name, "")? else { return Ok(None) };
     let row = find(connection, owner, name, "")?;
     let own = row.as_ref().map_or(0, |r| r.bytes);
-    let mut document = document(row, name, "", None, revision, updated_at);
+    let mut document = document(row, name, "", (None, None), (revision, updated_at));
     document.bytes = own;
     if name == CHATS {
         document.bytes += connection

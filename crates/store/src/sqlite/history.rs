@@ -1,6 +1,7 @@
 //! Kept versions: listing them, and making one current again.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::keys::Keys;
 use super::transaction::{Transaction, clear, context, size};
@@ -36,17 +37,22 @@ pub(super) fn page(
     cursor: Option<&str>,
     limit: usize,
 ) -> StoreResult<Page<Version>> {
-    let before = cursor.and_then(|c| c.parse().ok()).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(
-        "SELECT key, kind, parent, id, revision, at, client, op, bytes FROM history
-         WHERE owner = ?1 AND key < ?2 AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR parent = ?4)
-             AND (?5 IS NULL OR id = ?5)
-         ORDER BY key DESC LIMIT ?6",
-    )?;
+    let before: i64 = cursor.and_then(|c| c.parse().ok()).unwrap_or(i64::MAX);
+    // Only what is asked for stands in the statement, so that the index on it is used.
+    let mut sql = "SELECT key, kind, parent, id, revision, at, client, op, bytes FROM history
+         WHERE owner = ?1 AND key < ?2"
+        .to_owned();
+    let mut values: Vec<Value> = vec![owner.into(), before.into(), (size(limit) + 1).into()];
+    for (column, wanted) in [("kind", &filter.kind), ("parent", &filter.parent), ("id", &filter.id)] {
+        if let Some(wanted) = wanted {
+            values.push(wanted.clone().into());
+            sql.push_str(&format!(" AND {column} = ?{}", values.len()));
+        }
+    }
+    sql.push_str(" ORDER BY key DESC LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement
-        .query_map(params![owner, before, filter.kind, filter.parent, filter.id, size(limit) + 1], |row| {
-            Ok((row.get::<_, i64>("key")?, version(row)?))
-        })?;
+        .query_map(params_from_iter(values), |row| Ok((row.get::<_, i64>("key")?, version(row)?)))?;
     let mut found: Vec<(i64, Version)> = rows.collect::<Result<_, _>>()?;
     let more = found.len() > limit;
     found.truncate(limit);
@@ -91,6 +97,10 @@ fn find(connection: &Connection, keys: &Keys, owner: i64, revision: Revision) ->
     let kind = Kind::parse(&kept.version.kind)
         .ok_or_else(|| StoreError::Corrupt(format!("unknown kind in history: {}", kept.version.kind)))?;
     kept.body = clear(keys, &context(owner, kind, &id), text, sealed)?;
+    if kind == Kind::Document {
+        let beside = document::open_beside(keys, &context(owner, kind, &id), kept.beside.as_deref())?;
+        kept.beside = beside.map(|b| b.as_str().to_owned());
+    }
     if kind == Kind::Asset {
         kept.body = asset::kept_record(connection, kept.body.as_str(), data_at, blob.as_deref())?;
     }
@@ -121,16 +131,12 @@ pub(super) fn restore(
         .ok_or_else(|| {
             StoreError::NotFound(format!("no version {revision} of this {} is kept", kind.name()))
         })?;
+    if kind == Kind::Message {
+        return restore_message(tx, &Id::parse(parent.unwrap_or_default())?, &kept, precondition);
+    }
     let entity = Id::parse(id)?;
     match kind {
         Kind::Conversation => restore_conversation(tx, &entity, &kept, precondition),
-        Kind::Message => {
-            let conversation = Id::parse(parent.unwrap_or_default())?;
-            let place = message_place(tx, &conversation, kept.position)?;
-            let exists = message_exists(tx, &conversation, id)?;
-            let place = if exists { Place::Usual } else { place };
-            message::put(tx, &conversation, &entity, &kept.body, &place, precondition)
-        }
         Kind::Document => {
             let new = NewDocument {
                 name: entity,
@@ -162,6 +168,18 @@ fn restore_conversation(
     {
         return conversation::put_head(tx, found, kept.body.as_str(), precondition);
     }
+    if kept.version.op == "put" {
+        // The head alone would come back without messages: those are in the version that the delete kept.
+        let whole: Option<Revision> = tx
+            .connection
+            .prepare_cached(
+                "SELECT max(revision) FROM history WHERE owner = ?1 AND kind = 'conversation' AND id = ?2 AND op = 'delete'",
+            )?
+            .query_row(params![tx.owner, id.as_str()], |row| row.get(0))?;
+        let hint = whole
+            .map_or_else(String::new, |r| format!(": restore version {r} first, which has its messages"));
+        return Err(StoreError::NotFound(format!("the conversation of this version was deleted{hint}")));
+    }
     let parts = crate::conversation::split(kept.body.as_str())?;
     let taken: bool = tx
         .connection
@@ -171,24 +189,23 @@ fn restore_conversation(
     conversation::put_parts(tx, &parts, found.as_ref(), position, precondition)
 }
 
-fn message_exists(tx: &Transaction<'_>, conversation: &Id, id: &str) -> StoreResult<bool> {
-    match conversation::find(tx.connection, tx.owner, conversation.as_str())? {
-        Some(found) => Ok(message::find(tx.connection, tx.owner, found.key, id)?.is_some()),
-        None => Ok(false),
+/// An overwritten message gets its body back; a deleted one comes back beside what stands there now.
+fn restore_message(
+    tx: &mut Transaction<'_>,
+    conversation: &Id,
+    kept: &Kept,
+    precondition: &Precondition,
+) -> StoreResult<Outcome> {
+    let found = conversation::find(tx.connection, tx.owner, conversation.as_str())?
+        .ok_or_else(|| StoreError::ConversationNotFound(conversation.as_str().to_owned()))?;
+    let standing = message::rows(tx.connection, tx.owner, found.key)?
+        .into_iter()
+        .filter(|r| r.id.as_deref().unwrap_or_default() == kept.version.id)
+        .count();
+    if standing == 1 && kept.version.op == "put" {
+        let id = Id::parse(&kept.version.id)?;
+        return message::put(tx, conversation, &id, &kept.body, &Place::Usual, precondition);
     }
-}
-
-/// After the message that stands nearest before the place it had.
-fn message_place(tx: &Transaction<'_>, conversation: &Id, position: Option<i64>) -> StoreResult<Place> {
-    let (Some(found), Some(position)) =
-        (conversation::find(tx.connection, tx.owner, conversation.as_str())?, position)
-    else {
-        return Ok(Place::Usual);
-    };
-    let rows = message::rows(tx.connection, tx.owner, found.key)?;
-    let before = rows.into_iter().take_while(|r| r.key & message::MESSAGE_BOUNDS.1 < position).last();
-    Ok(match before {
-        None => Place::First,
-        Some(row) => row.id.map_or(Place::Usual, Place::After),
-    })
+    tx.check(precondition, None, || Ok(None))?;
+    message::bring_back(tx, &found, conversation.as_str(), kept.body.as_str(), kept.position)
 }

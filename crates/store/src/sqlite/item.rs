@@ -2,6 +2,7 @@
 //!
 //! All tables have the same columns but for what is derived from the body, so there is one code for all.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
@@ -14,7 +15,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::item::{Item, Kind, Shape};
 use crate::json::{self, Json, Node, as_text};
 use crate::owner::Id;
-use crate::position::{arrange, between};
+use crate::position::{STEP, arrange, between};
 use crate::revision::{Precondition, Revision};
 use crate::store::{Edit, Effect, Outcome, Place};
 
@@ -144,9 +145,10 @@ pub(super) fn take_apart(shape: Shape, value: &str) -> StoreResult<Option<Vec<Ne
             None => None,
             Some(members) => {
                 let mut items: Vec<NewItem> = Vec::new();
+                let mut seen = HashSet::new();
                 for member in members {
                     let id = Id::from_json(member.raw_key)?.as_str().to_owned();
-                    if items.iter().any(|item| item.id == id) {
+                    if !seen.insert(id.clone()) {
                         return Err(StoreError::InvalidBody(format!(
                             "the key \"{id}\" stands twice in one object"
                         )));
@@ -357,6 +359,8 @@ fn write_checked(
     precondition: &Precondition,
 ) -> StoreResult<Outcome> {
     let sealed = table(kind)?.sealed;
+    let unmasked = row.filter(|_| sealed).map(|r| r.clear(tx.keys, tx.owner, kind)).transpose()?;
+    let body = &unmasked.map_or_else(|| body.clone(), |stored| crate::seal::unmask(body, &stored));
     let same = match row {
         Some(row) => row.position == position && row.hash == tx.hash(sealed, body.as_str())?,
         None => false,
@@ -371,6 +375,12 @@ fn write_checked(
 
 /// The position that `place` asks for; an existing row that stands there keeps its own.
 fn place_for(tx: &Transaction<'_>, kind: Kind, place: &Place, row: Option<&ItemRow>) -> StoreResult<i64> {
+    if *place == Place::Usual {
+        let sql = format!("SELECT max(position) FROM {} WHERE owner = ?1", table(kind)?.name);
+        let last: Option<i64> =
+            tx.connection.prepare_cached(&sql)?.query_row([tx.owner], |row| row.get(0))?;
+        return Ok(last.map_or(0, |p| p + STEP));
+    }
     let mut rows = rows(tx.connection, tx.owner, kind)?;
     let stands = row.and_then(|row| rows.iter().position(|r| r.key == row.key));
     let own = stands.map(|at| rows.remove(at));

@@ -28,10 +28,15 @@ impl Keys {
         if !fits && !forget {
             return Err(StoreError::WrongKey(path.to_owned()));
         }
-        if forget && recorded.is_some() {
+        if !fits {
             super::care::forget_secrets(connection)?;
         }
-        let sealer = if fits { sealer? } else { None };
+        // A key file that is none matters only where something is sealed; the next secret moves it aside.
+        let sealer = match sealer {
+            Ok(sealer) => sealer.filter(|_| fits),
+            Err(StoreError::WrongKey(_)) => None,
+            Err(error) => return Err(error),
+        };
         Ok(Self { path: path.to_owned(), sealer: RwLock::new(sealer) })
     }
 
@@ -40,9 +45,16 @@ impl Keys {
         let sealer = match self.current() {
             Some(sealer) => sealer,
             None => {
-                let sealer = match Sealer::read(&self.path)? {
-                    Some(sealer) => sealer,
-                    None => Sealer::create(&self.path)?,
+                let sealer = match Sealer::read(&self.path) {
+                    Ok(Some(sealer)) => sealer,
+                    Ok(None) => Sealer::create(&self.path)?,
+                    Err(StoreError::WrongKey(_)) => {
+                        let aside = self.path.with_extension("key.damaged");
+                        std::fs::rename(&self.path, aside)
+                            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+                        Sealer::create(&self.path)?
+                    }
+                    Err(error) => return Err(error),
                 };
                 if let Ok(mut slot) = self.sealer.write() {
                     *slot = Some(sealer.clone());

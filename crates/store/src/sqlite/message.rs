@@ -324,6 +324,8 @@ pub(super) fn put(
         Some(row) => position_for(tx, found.key, place, Some(row))?,
         None => None,
     };
+    // Making room may have moved every message: the row is where it is now.
+    let row = if moves.is_some() { find(tx.connection, tx.owner, found.key, id.as_str())? } else { row };
     if let Some(row) = &row
         && row.hash == message.hash
         && moves.is_none()
@@ -344,13 +346,11 @@ pub(super) fn put(
         }
         Some(row) => match moves {
             None => (update(tx, parent.as_str(), &row, &message)?, Effect::Updated),
-            Some(_) => {
+            Some(position) => {
                 if row.hash != message.hash {
                     keep(tx, parent.as_str(), &row, false)?;
                 }
                 delete_row(tx, row.key)?;
-                // Asked again: making room may have moved every message.
-                let position = position_for(tx, found.key, place, None)?.unwrap_or(0);
                 let revision = insert_moved(tx, found.key, parent.as_str(), &message, position, row.bytes)?;
                 (revision, Effect::Updated)
             }
@@ -421,7 +421,8 @@ fn position_for(
         return Ok(positions.first().copied());
     }
     spread(tx, conversation)?;
-    position_for(tx, conversation, place, row)
+    let moved = row.map(|r| find(tx.connection, tx.owner, conversation, r.id.as_deref().unwrap_or_default()));
+    position_for(tx, conversation, place, moved.transpose()?.flatten().as_ref())
 }
 
 /// Makes gaps between all messages of a conversation.
@@ -446,6 +447,33 @@ fn renumber(tx: &Transaction<'_>, from: i64, to: i64) -> StoreResult<()> {
         .prepare_cached("UPDATE asset_references SET holder = ?3 WHERE owner = ?1 AND holder = ?2")?
         .execute([tx.owner, from, to])?;
     Ok(())
+}
+
+/// A kept message at the place it had, or next to it where another one stands there now.
+pub(super) fn bring_back(
+    tx: &mut Transaction<'_>,
+    found: &Found,
+    parent: &str,
+    body: &str,
+    position: Option<i64>,
+) -> StoreResult<Outcome> {
+    let message = Row { body, columns: message_columns(body)?, hash: hash(body) };
+    let mut room = None;
+    while room.is_none() {
+        let taken: Vec<i64> =
+            rows(tx.connection, tx.owner, found.key)?.iter().map(|r| r.key & MESSAGE_BOUNDS.1).collect();
+        let wanted = position.unwrap_or(MESSAGE_BOUNDS.1);
+        let before = taken.iter().copied().filter(|p| *p < wanted).max();
+        let after = taken.iter().copied().filter(|p| *p >= wanted).min();
+        let free = position.filter(|_| after != Some(wanted));
+        room = free.or_else(|| between(before, after, 1, MESSAGE_BOUNDS).and_then(|p| p.first().copied()));
+        if room.is_none() {
+            spread(tx, found.key)?;
+        }
+    }
+    let revision = insert(tx, found.key, parent, &message, room.unwrap_or_default())?;
+    conversation::touch(tx, found.key, revision, 1, size(body.len()))?;
+    Ok(outcome(Effect::Created, revision, revision))
 }
 
 pub(super) fn delete(

@@ -82,6 +82,7 @@ pub(super) fn conversation_chunk(
     owner: i64,
     keys: &[ConversationKey],
     budget: usize,
+    separator: u8,
 ) -> StoreResult<ConversationChunk> {
     let mut chunk = ConversationChunk::default();
     for key in keys {
@@ -89,11 +90,15 @@ pub(super) fn conversation_chunk(
             break;
         }
         chunk.taken += 1;
-        let mut statement = connection
-            .prepare_cached("SELECT head, messages_at FROM conversations WHERE owner = ?1 AND key = ?2")?;
+        let mut statement = connection.prepare_cached(
+            "SELECT head, messages_at, message_bytes + message_count FROM conversations WHERE owner = ?1 AND key = ?2",
+        )?;
         let mut rows = statement.query([owner, *key])?;
         let Some(row) = rows.next()? else { continue };
         let head = row.get_ref(0)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let room: usize = row.get(2)?;
+        chunk.texts.reserve(head.len() + room + 1);
+        chunk.texts.push(separator);
         conversation::write_text(connection, owner, *key, head, row.get(1)?, &mut chunk.texts)?;
         chunk.ends.push(chunk.texts.len());
     }
@@ -287,9 +292,12 @@ impl Conversations for Sqlite {
         owner: &Owner,
         keys: Vec<ConversationKey>,
         budget: usize,
+        separator: u8,
     ) -> StoreResult<ConversationChunk> {
-        self.read(owner, move |connection, _, owner| conversation_chunk(connection, owner, &keys, budget))
-            .await
+        self.read(owner, move |connection, _, owner| {
+            conversation_chunk(connection, owner, &keys, budget, separator)
+        })
+        .await
     }
 
     async fn summaries(
@@ -467,9 +475,12 @@ impl Care for Sqlite {
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        let writable = self.queue.is_some();
         let path = self.path.clone();
-        self.readers.run(move |connection| care::ping(connection, &path, writable)).await
+        self.readers.run(move |connection| care::ping(connection, &path)).await?;
+        match &self.queue {
+            Some(queue) => queue.ping().await,
+            None => Ok(()),
+        }
     }
 
     async fn begin_epoch(&self) -> StoreResult<Epoch> {

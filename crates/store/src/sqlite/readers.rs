@@ -24,6 +24,7 @@ impl Readers {
             let (path, waiting) = (path.to_owned(), waiting.clone());
             std::thread::Builder::new()
                 .name("reader".to_owned())
+                .stack_size(super::writer::STACK)
                 .spawn(move || serve(&path, &waiting))
                 .map_err(|e| StoreError::Unavailable(format!("no thread for a reader: {e}")))?;
         }

@@ -149,7 +149,9 @@ impl Transaction<'_> {
             .prepare_cached("SELECT at, client FROM changes WHERE owner = ?1 AND seq = ?2")?
             .query_row(params![self.owner, kept.revision], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        Ok(last.is_some_and(|(at, by)| by.as_deref() == Some(client) && self.now - at < SAME_EDIT_MS))
+        Ok(last.is_some_and(|(at, by)| {
+            by.as_deref() == Some(client) && (0..SAME_EDIT_MS).contains(&(self.now - at))
+        }))
     }
 
     /// Fails unless the precondition holds; `current` gives the answer's body and is only made then.

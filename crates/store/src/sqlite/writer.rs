@@ -21,11 +21,15 @@ use crate::url::Clock;
 /// At most this many requests share one commit, so that none waits long for the others.
 const GROUP: usize = 64;
 
+/// Edits walk trees of up to a thousand levels.
+pub(super) const STACK: usize = 16 << 20;
+
 type Answer = StoreResult<Vec<Outcome>>;
 
 enum Job {
     Apply { writer: Writer, writes: Vec<Write>, answer: oneshot::Sender<Answer> },
     NewEpoch { answer: oneshot::Sender<StoreResult<Epoch>> },
+    Ping { answer: oneshot::Sender<StoreResult<()>> },
 }
 
 /// Where requests wait for the writer.
@@ -46,6 +50,7 @@ impl Queue {
         let mut writer = Loop { connection, keys, epoch, clock, committed };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
+            .stack_size(STACK)
             .spawn(move || writer.run(&waiting))
             .map_err(|e| StoreError::Unavailable(format!("no thread for the writer: {e}")))?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
@@ -60,6 +65,13 @@ impl Queue {
     pub(super) async fn new_epoch(&self) -> StoreResult<Epoch> {
         let (answer, answered) = oneshot::channel();
         self.send(Job::NewEpoch { answer })?;
+        answered.await.map_err(|_| StoreError::Internal("the writer stopped".to_owned()))?
+    }
+
+    /// Whether the writer can begin a transaction now.
+    pub(super) async fn ping(&self) -> StoreResult<()> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Job::Ping { answer })?;
         answered.await.map_err(|_| StoreError::Internal("the writer stopped".to_owned()))?
     }
 
@@ -117,6 +129,10 @@ impl Loop {
                         self.epoch = epoch.clone();
                     }
                     drop(answer.send(epoch));
+                }
+                Job::Ping { answer } => {
+                    let begun = self.execute("BEGIN IMMEDIATE");
+                    drop(answer.send(begun.and_then(|()| self.execute("ROLLBACK"))));
                 }
                 Job::Apply { writer, writes, answer } => {
                     let mut group = vec![(writer, writes, answer)];
@@ -197,7 +213,11 @@ impl Loop {
             touched: state.touched.clone(),
         };
         self.execute("SAVEPOINT request")?;
-        match write::request(&mut transaction, writer, writes) {
+        // A panic fails its own request; the writer goes on.
+        let request = || write::request(&mut transaction, writer, writes);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(request))
+            .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".to_owned())));
+        match result {
             Ok(outcomes) => {
                 self.execute("RELEASE request")?;
                 state.seq = transaction.seq;
