@@ -217,8 +217,10 @@ pub async fn messages_moved_again_and_again_stay_themselves(t: Fixture) {
     let mut seed: usize = 7;
     for step in 0..400 {
         seed = (seed * 1_103_515_245 + 12_345) % (1 << 31);
-        let (moved, target, edits) = (names[seed / 64 % 5], names[seed / 1_024 % 5], seed / 65_536 % 3 == 0);
-        let place = if seed / 8_192 % 3 == 0 { Place::First } else { Place::After(target.to_owned()) };
+        let (moved, target, edits) =
+            (names[seed / 64 % 5], names[seed / 1_024 % 5], (seed / 65_536).is_multiple_of(3));
+        let place =
+            if (seed / 8_192).is_multiple_of(3) { Place::First } else { Place::After(target.to_owned()) };
         if edits {
             texts.insert(moved.to_owned(), format!("{moved}{step}"));
         }

@@ -144,7 +144,6 @@ impl Node {
     }
 
     /// RFC 6902 JSON Patch, all operations or none. The result stays within [`MAX_DEPTH`].
-
     pub fn patch(&mut self, operations: &Self) -> Result<(), PatchError> {
         let Self::Array(operations) = operations else {
             return Err(PatchError("a JSON Patch is an array of operations".to_owned()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{oneshot, watch};
@@ -21,15 +22,36 @@ use crate::url::Clock;
 /// At most this many requests share one commit, so that none waits long for the others.
 const GROUP: usize = 64;
 
+/// How long a group waits for one more request, when the last one was larger.
+const MOMENT: Duration = Duration::from_micros(300);
+
 /// Edits walk trees of up to a thousand levels.
 pub(super) const STACK: usize = 16 << 20;
 
 type Answer = StoreResult<Vec<Outcome>>;
 
 enum Job {
-    Apply { writer: Writer, writes: Vec<Write>, answer: oneshot::Sender<Answer> },
+    Apply(Request),
     NewEpoch { answer: oneshot::Sender<StoreResult<Epoch>> },
     Ping { answer: oneshot::Sender<StoreResult<()>> },
+}
+
+struct Request {
+    writer: Writer,
+    writes: Vec<Write>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Fails a request and all that wait behind it: each would wait for the same lock. Gives the first job of another
+/// kind.
+fn refuse(first: Request, waiting: &Receiver<Job>, error: &StoreError) -> Option<Job> {
+    drop(first.answer.send(Err(error.clone())));
+    loop {
+        match waiting.try_recv() {
+            Ok(Job::Apply(request)) => drop(request.answer.send(Err(error.clone()))),
+            other => return other.ok(),
+        }
+    }
 }
 
 /// Where requests wait for the writer.
@@ -47,7 +69,7 @@ impl Queue {
         committed: watch::Sender<u64>,
     ) -> StoreResult<Self> {
         let (jobs, waiting) = channel();
-        let mut writer = Loop { connection, keys, epoch, clock, committed };
+        let mut writer = Loop { connection, keys, epoch, clock, committed, expected: 1 };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .stack_size(STACK)
@@ -58,7 +80,7 @@ impl Queue {
 
     pub(super) async fn apply(&self, writer: Writer, writes: Vec<Write>) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.send(Job::Apply { writer, writes, answer })?;
+        self.send(Job::Apply(Request { writer, writes, answer }))?;
         answered.await.map_err(|_| StoreError::Internal("the writer stopped".to_owned()))?
     }
 
@@ -101,6 +123,8 @@ struct Loop {
     epoch: Epoch,
     clock: Clock,
     committed: watch::Sender<u64>,
+    /// How many requests the last group had.
+    expected: usize,
 }
 
 /// What the requests of a group share until it is committed.
@@ -108,7 +132,7 @@ struct Loop {
 struct Group {
     owners: BTreeMap<Owner, OwnerState>,
     /// Answers that wait for the commit.
-    pending: Vec<(oneshot::Sender<Answer>, Vec<Outcome>)>,
+    pending: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 struct OwnerState {
@@ -134,51 +158,38 @@ impl Loop {
                     let begun = self.execute("BEGIN IMMEDIATE");
                     drop(answer.send(begun.and_then(|()| self.execute("ROLLBACK"))));
                 }
-                Job::Apply { writer, writes, answer } => {
-                    let mut group = vec![(writer, writes, answer)];
-                    while group.len() < GROUP && next.is_none() {
-                        match waiting.try_recv() {
-                            Ok(Job::Apply { writer, writes, answer }) => group.push((writer, writes, answer)),
-                            Ok(other) => next = Some(other),
-                            Err(_) => break,
-                        }
-                    }
-                    self.commit_group(group);
-                }
+                Job::Apply(request) => next = self.commit_group(request, waiting),
             }
             next = next.or_else(|| waiting.recv().ok());
         }
     }
 
-    fn commit_group(&self, jobs: Vec<(Writer, Vec<Write>, oneshot::Sender<Answer>)>) {
+    /// Commits a request together with those that come while it is worked on. Gives the job of another kind that
+    /// ended the group, if one did.
+    fn commit_group(&mut self, first: Request, waiting: &Receiver<Job>) -> Option<Job> {
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
-            for (_, _, answer) in jobs {
-                drop(answer.send(Err(error.clone())));
-            }
-            return;
+            return refuse(first, waiting, &error);
         }
         let mut group = Group::default();
-        let mut lost = None;
-        for (writer, writes, answer) in jobs {
-            if let Some(error) = &lost {
-                drop(answer.send(Err(StoreError::clone(error))));
-                continue;
+        let (mut request, mut other, mut lost) = (Some(first), None, None);
+        while let Some(Request { writer, writes, answer }) = request.take() {
+            let result = self.request(&mut group, &writer, writes);
+            // SQLite rolls the whole transaction back by itself when the disk fails.
+            if let Err(error) = &result
+                && self.connection.is_autocommit()
+            {
+                lost = Some(error.clone());
             }
-            match self.request(&mut group, &writer, writes) {
-                Ok(outcomes) => group.pending.push((answer, outcomes)),
-                Err(error) => {
-                    // SQLite rolls the whole transaction back by itself when the disk fails.
-                    if self.connection.is_autocommit() {
-                        lost = Some(error.clone());
-                    }
-                    drop(answer.send(Err(error)));
+            group.pending.push((answer, result));
+            if lost.is_none() && group.pending.len() < GROUP {
+                match self.following(group.pending.len(), waiting) {
+                    Some(Job::Apply(following)) => request = Some(following),
+                    job => other = job,
                 }
             }
         }
-        let result = match lost {
-            Some(error) => Err(error),
-            None => self.finish(&group),
-        };
+        self.expected = group.pending.len();
+        let result = lost.map_or_else(|| self.finish(&group), Err);
         if result.is_err()
             && !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
@@ -187,11 +198,22 @@ impl Loop {
         }
         let wrote = group.owners.values().any(|o| o.seq > o.before);
         for (answer, outcomes) in group.pending {
-            drop(answer.send(result.clone().map(|()| outcomes)));
+            // A refusal waits for the commit too: it may be based on what others of the group wrote.
+            drop(answer.send(result.clone().and(outcomes)));
         }
         if result.is_ok() && wrote {
             self.committed.send_modify(|n| *n += 1);
         }
+        other
+    }
+
+    /// The next job: one that waits already, or, while the group is smaller than the last one was, one that comes
+    /// in a moment. Clients that were answered together come back together; a lone one never waits for others.
+    fn following(&self, size: usize, waiting: &Receiver<Job>) -> Option<Job> {
+        waiting.try_recv().ok().or_else(|| {
+            let more = size < self.expected;
+            more.then(|| waiting.recv_timeout(MOMENT).ok()).flatten()
+        })
     }
 
     /// One request inside its savepoint: all of its writes or none.
