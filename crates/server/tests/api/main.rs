@@ -10,4 +10,5 @@ mod feeds;
 mod openapi;
 mod preconditions;
 mod process;
+mod reviewed;
 mod server;
