@@ -419,6 +419,19 @@ fn a_key_file_that_is_no_key_is_set_aside_when_secrets_are_forgotten() {
 }
 
 #[test]
+fn the_key_of_another_database_stays_where_it_is_when_secrets_are_forgotten() {
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    let key = "ab".repeat(32);
+    std::fs::write(place.file("holdfast.key"), &key).unwrap();
+    assert_eq!(code(&place.run(&["verify"])), 2);
+    assert_eq!(code(&place.run(&["doctor", "--forget-secrets", "--json"])), 0);
+    assert_eq!(std::fs::read_to_string(place.file("holdfast.key")).unwrap(), key);
+    assert_eq!(code(&place.import(&["flash.json"], &[])), 0, "it serves both from now on");
+    assert_eq!(code(&place.run(&["verify"])), 0);
+}
+
+#[test]
 fn secrets_are_not_forgotten_for_another_fault_than_the_key() {
     let place = Place::new();
     std::fs::write(place.db(), "no database, but long enough to look like something".repeat(50)).unwrap();

@@ -80,7 +80,7 @@ pub(super) async fn doctor(options: DoctorOptions) -> anyhow::Result<ExitCode> {
     Ok(print::exit(!ok))
 }
 
-/// Opens the database without its key, which gives its secrets up; a key that is there is kept aside.
+/// Opens the database without its key, which gives its secrets up.
 async fn forget_secrets(database: &Database) -> anyhow::Result<()> {
     database.must_exist()?;
     let _lock = database.lock()?;
