@@ -75,8 +75,10 @@ impl From<StoreError> for BackupError {
 /// Copies `source` to a new file at `to`, opens the copy with the key at `key_file`, and checks it. Writes may
 /// go on meanwhile. The key is not in the copy.
 pub async fn backup(source: &dyn Store, key_file: &Path, to: &Path) -> Result<Backup, BackupError> {
-    if to.exists() {
-        return Err(BackupError::Exists(to.to_owned()));
+    // SQLite would take a log that another database left there for this one's.
+    let sidecars = SIDECARS.iter().map(|suffix| with_suffix(to, suffix));
+    if let Some(there) = std::iter::once(to.to_owned()).chain(sidecars).find(|path| path.exists()) {
+        return Err(BackupError::Exists(there));
     }
     let temporary = beside(to, "partial");
     let result = copy_and_check(source, key_file, &temporary).await;
@@ -130,6 +132,18 @@ pub(crate) fn publish(temporary: &Path, to: &Path) -> io::Result<()> {
     sync_directory(to)
 }
 
+/// A new or emptied file that only this user can read.
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
 /// Makes renames in the directory of `path` durable.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -137,7 +151,7 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 /// What SQLite keeps beside a file.
-pub(crate) const SIDECARS: [&str; 2] = ["-wal", "-shm"];
+pub(crate) const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// `path` with more at its end.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -160,7 +174,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// Removes a temporary database. What cannot be removed is named in the log: the caller has a better error.
 pub(crate) fn discard(temporary: &Path) {
-    for path in [temporary.to_owned(), with_suffix(temporary, "-wal"), with_suffix(temporary, "-shm")] {
+    let sidecars = SIDECARS.iter().map(|suffix| with_suffix(temporary, suffix));
+    for path in std::iter::once(temporary.to_owned()).chain(sidecars) {
         if let Err(error) = remove_if_there(&path) {
             tracing::warn!(target: "store", path = %path.display(), %error, "{} stays behind", path.display());
         }

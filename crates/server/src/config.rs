@@ -53,6 +53,9 @@ pub struct ServeOptions {
     /// The largest request body, in MiB
     #[arg(long, env = "HOLDFAST_MAX_BODY", value_name = "MIB", default_value_t = 128)]
     pub max_body: usize,
+    /// The largest import, in MiB
+    #[arg(long, env = "HOLDFAST_MAX_IMPORT", value_name = "MIB", default_value_t = 8_192)]
+    pub max_import: usize,
     /// How log lines look
     #[arg(long, env = "HOLDFAST_LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
     pub log_format: LogFormat,
@@ -73,10 +76,12 @@ pub struct Config {
     pub allow_origin: Vec<String>,
     /// The largest request body in bytes.
     pub max_body: usize,
+    /// The largest body of an import in bytes.
+    pub max_import: usize,
 }
 
 impl Config {
-    /// The defaults for a database file: no token, loopback names only, 128 MiB.
+    /// The defaults for a database file: no token, loopback names only, 128 MiB and 8 GiB.
     pub fn new(db: PathBuf) -> Self {
         Self {
             key_file: db.with_file_name("holdfast.key"),
@@ -85,6 +90,7 @@ impl Config {
             allow_host: Vec::new(),
             allow_origin: Vec::new(),
             max_body: 128 << 20,
+            max_import: 8_192 << 20,
         }
     }
 
@@ -103,6 +109,7 @@ impl Config {
         config.allow_origin =
             options.allow_origin.iter().map(|o| o.trim_end_matches('/').to_owned()).collect();
         config.max_body = options.max_body.saturating_mul(1 << 20);
+        config.max_import = options.max_import.saturating_mul(1 << 20);
         config.check_exposure(options.listen)?;
         Ok(config)
     }

@@ -4,8 +4,13 @@ use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// How often, and after which pause, a lock is tried: who only asks for the holder has it for a moment.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A held lock; dropping it, or the end of the process in whatever way, frees it.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub enum LockError {
 impl fmt::Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Held(Holder { pid: 0, .. }) => f.write_str("another process is using it: try again"),
             Self::Held(Holder { pid, url }) if url.is_empty() => {
                 write!(f, "process {pid} is using it: wait for it, or stop it with `kill {pid}`")
             }
@@ -57,14 +63,33 @@ pub fn acquire(db: &Path) -> Result<Lock, LockError> {
     let path = lock_path(db);
     let failed = |error| LockError::Io(path.clone(), error);
     let file = open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {
-            let mut lock = Lock { file };
-            lock.announce("").map_err(failed)?;
-            Ok(lock)
+    for tries_left in (0..TRIES).rev() {
+        match file.try_lock() {
+            Ok(()) => {
+                let mut lock = Lock { file };
+                lock.announce("").map_err(failed)?;
+                return Ok(lock);
+            }
+            Err(TryLockError::WouldBlock) if tries_left > 0 => pause(),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        Err(TryLockError::WouldBlock) => Err(LockError::Held(read(file))),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+    Err(LockError::Held(read(file)))
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "before anything is served or read; a lock has nothing to wait on"
+)]
+fn pause() {
+    std::thread::sleep(PAUSE);
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The lock itself ends with the file; a text that stays behind is never read as a holder's.
+        let _ = self.file.set_len(0);
     }
 }
 
@@ -81,8 +106,8 @@ impl Lock {
 
 /// Who holds a database now, if anyone.
 pub fn holder(db: &Path) -> Option<Holder> {
-    let file = OpenOptions::new().read(true).write(true).open(lock_path(db)).ok()?;
-    match file.try_lock() {
+    let file = OpenOptions::new().read(true).open(lock_path(db)).ok()?;
+    match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(read(file)),
         Ok(()) | Err(TryLockError::Error(_)) => None,
     }
@@ -111,6 +136,31 @@ fn read(mut file: File) -> Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn asking_for_the_holder_keeps_nobody_from_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = directory.path().join("a.db");
+        drop(acquire(&db).unwrap());
+        let asking = File::open(lock_path(&db)).unwrap();
+        asking.lock_shared().unwrap();
+        assert_eq!(holder(&db), None, "who asks holds nothing");
+        let waiting = std::thread::spawn(move || acquire(&db).is_ok());
+        drop(asking);
+        assert!(waiting.join().unwrap());
+    }
+
+    #[test]
+    fn a_freed_lock_names_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = directory.path().join("a.db");
+        let mut lock = acquire(&db).unwrap();
+        lock.announce("http://127.0.0.1:1").unwrap();
+        drop(lock);
+        assert_eq!(std::fs::read_to_string(lock_path(&db)).unwrap(), "");
+        let unnamed = LockError::Held(Holder { pid: 0, url: String::new() }).to_string();
+        assert!(!unnamed.contains("kill"), "{unnamed}");
+    }
 
     #[test]
     fn a_second_process_is_told_who_holds_the_file() {

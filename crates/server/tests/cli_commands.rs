@@ -5,6 +5,7 @@
 #[path = "support/fixtures.rs"]
 mod fixtures;
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -296,4 +297,145 @@ fn forgetting_secrets_is_refused_while_the_key_fits() {
     let output = place.run(&["doctor", "--forget-secrets"]);
     assert_eq!(code(&output), 2);
     assert!(errors(&output).contains("nothing needs to be given up"), "{}", errors(&output));
+}
+
+#[test]
+fn a_log_that_lies_where_a_database_is_restored_is_moved_aside() {
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    let hash = place.verified_hash();
+    let copy = place.file("copy.db");
+    place.run(&["backup", &text(&copy)]);
+    for with_database in [false, true] {
+        let other = Place::new();
+        std::fs::copy(place.file("holdfast.key"), other.file("holdfast.key")).unwrap();
+        if with_database {
+            // A log beside something that does not open.
+            std::fs::write(other.db(), "no database").unwrap();
+        }
+        for suffix in ["-wal", "-shm"] {
+            std::fs::write(other.file(&format!("holdfast.db{suffix}")), "of another database").unwrap();
+        }
+        let output = other.run(&["restore", "--force", "--json", &text(&copy)]);
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        assert_eq!(other.verified_hash(), hash);
+        let aside = names(&other).into_iter().filter(|name| name.contains("before-restore")).count();
+        assert_eq!(aside, if with_database { 3 } else { 2 }, "{:?}", names(&other));
+        assert_eq!(json(&output)["keptAside"].is_string(), with_database);
+    }
+}
+
+/// What lies in a place.
+fn names(place: &Place) -> Vec<String> {
+    let entries = std::fs::read_dir(place.directory.path()).unwrap();
+    entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn the_database_before_a_restore_is_kept_with_what_stood_in_its_log() {
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    let copy = place.file("copy.db");
+    place.run(&["backup", &text(&copy)]);
+    place.import(&["firefox/capture-all.json"], &["--overwrite"]);
+    let later = place.verified_hash();
+    // As a process that was killed leaves it: the newest part is in the log only.
+    let killed = Place::new();
+    std::fs::copy(place.file("holdfast.key"), killed.file("holdfast.key")).unwrap();
+    let mut reader = Command::new("python3")
+        .args(["-c", HOLD, &text(&place.db())])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("this test needs python3: install it, such as with `apt-get install python3`");
+    let mut line = String::new();
+    BufReader::new(reader.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("holdfast.db{suffix}");
+        std::fs::copy(place.file(&name), killed.file(&name)).unwrap();
+    }
+    drop(reader.stdin.take());
+    reader.wait().unwrap();
+    assert!(std::fs::metadata(killed.file("holdfast.db-wal")).unwrap().len() > 0);
+
+    let output = killed.run(&["restore", "--force", "--json", &text(&copy)]);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    let kept = json(&output)["keptAside"].as_str().unwrap().to_owned();
+    assert!(!PathBuf::from(format!("{kept}-wal")).exists(), "the log is inside");
+    let aside = Command::new(env!("CARGO_BIN_EXE_holdfast"))
+        .args(["verify", "--json", "--db", &kept, "--key-file", &text(&killed.file("holdfast.key"))])
+        .output()
+        .unwrap();
+    assert_eq!(json(&aside)["contentHash"], later.as_str());
+}
+
+/// Writes into the log and keeps it from being written back until its input is closed.
+const HOLD: &str = "import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('PRAGMA wal_autocheckpoint = 0')
+c.execute('UPDATE owners SET last_seq = last_seq + 1')
+print('written', flush=True)
+sys.stdin.read()
+";
+
+#[cfg(unix)]
+#[test]
+fn a_restored_database_is_for_this_user_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    let copy = place.file("copy.db");
+    place.run(&["backup", &text(&copy)]);
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(code(&place.run(&["restore", "--force", &text(&copy)])), 0);
+    assert_eq!(std::fs::metadata(place.db()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_backup_is_not_made_beside_the_log_of_another_database() {
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    let copy = place.file("copy.db");
+    let stale = place.file("copy.db-wal");
+    std::fs::write(&stale, "of another database").unwrap();
+    let output = place.run(&["backup", &text(&copy)]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("copy.db-wal"), "{}", errors(&output));
+    assert!(!copy.exists() && stale.exists());
+}
+
+#[test]
+fn a_key_file_that_is_no_key_is_set_aside_when_secrets_are_forgotten() {
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    std::fs::write(place.file("holdfast.key"), "spilled coffee").unwrap();
+    assert_eq!(code(&place.run(&["verify"])), 2);
+    let output = place.run(&["doctor", "--forget-secrets", "--json"]);
+    assert_eq!(code(&output), 0, "{}{}", errors(&output), String::from_utf8_lossy(&output.stdout));
+    let aside = names(&place).into_iter().find(|name| name.starts_with("holdfast.key.unusable-")).unwrap();
+    assert_eq!(std::fs::read_to_string(place.file(&aside)).unwrap(), "spilled coffee");
+    assert_eq!(code(&place.run(&["verify"])), 0, "the file opens again");
+    assert_eq!(code(&place.import(&["flash.json"], &[])), 0, "and takes secrets again");
+}
+
+#[test]
+fn the_key_of_another_database_stays_where_it_is_when_secrets_are_forgotten() {
+    let place = Place::new();
+    place.import(&["flash.json"], &[]);
+    let key = "ab".repeat(32);
+    std::fs::write(place.file("holdfast.key"), &key).unwrap();
+    assert_eq!(code(&place.run(&["verify"])), 2);
+    assert_eq!(code(&place.run(&["doctor", "--forget-secrets", "--json"])), 0);
+    assert_eq!(std::fs::read_to_string(place.file("holdfast.key")).unwrap(), key);
+    assert_eq!(code(&place.import(&["flash.json"], &[])), 0, "it serves both from now on");
+    assert_eq!(code(&place.run(&["verify"])), 0);
+}
+
+#[test]
+fn secrets_are_not_forgotten_for_another_fault_than_the_key() {
+    let place = Place::new();
+    std::fs::write(place.db(), "no database, but long enough to look like something".repeat(50)).unwrap();
+    std::fs::write(place.file("holdfast.key"), "kept").unwrap();
+    assert_eq!(code(&place.run(&["doctor", "--forget-secrets"])), 2);
+    assert_eq!(std::fs::read_to_string(place.file("holdfast.key")).unwrap(), "kept");
 }

@@ -7,21 +7,25 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use holdfast_store::{StoreError, Write};
+use holdfast_store::{Effect, StoreError, Write};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::answer::{Answer, Written};
 use crate::api::assets::{absent, written};
 use crate::api::error::{ApiError, ApiResult, Code, ErrorBody};
+use crate::api::precondition::etag;
 use crate::api::request::{Caller, Params, PathId, RawBody, media_type};
 use crate::app::App;
+
+/// The hash that `?hash=` takes.
+const HASH: header::HeaderName = header::HeaderName::from_static("holdfast-hash");
 
 /// How to read the bytes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DataQuery {
-    /// The hash that the caller expects: with it, the answer may be cached for ever.
+    /// The `Holdfast-Hash` that the caller expects: with it, the answer may be cached for ever.
     hash: Option<String>,
 }
 
@@ -38,7 +42,7 @@ pub async fn get_asset_data(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let data = app.store.asset_data(&caller.owner, &id).await?.ok_or_else(|| absent(&id))?;
-    let tag = format!("\"{}\"", data.hash);
+    let tag = etag(&app.store.epoch(), data.revision, "data");
     let size = data.bytes.len();
     let range = wanted(&headers, &tag, size);
     let bytes = Bytes::from(data.bytes);
@@ -55,6 +59,7 @@ pub async fn get_asset_data(
     let cached = query.hash.is_some_and(|hash| hash == data.hash);
     set(&mut response, header::CONTENT_TYPE, &data.mime);
     set(&mut response, header::ETAG, &tag);
+    set(&mut response, HASH, &data.hash);
     set(&mut response, header::ACCEPT_RANGES, "bytes");
     set(
         &mut response,
@@ -129,8 +134,10 @@ pub async fn put_asset_data(
         precondition: caller.precondition.clone(),
     };
     match app.write(&caller.writer_of(&bytes), write).await {
-        Ok(outcome) => written(&app, &format!("Asset '{id}' saved successfully"), &outcome),
-        Err(StoreError::NotFound(_)) => Err(absent(&id)),
+        Ok(outcome) if outcome.effect != Effect::Absent => {
+            written(&app, &format!("Asset '{id}' saved successfully"), &outcome)
+        }
+        Ok(_) | Err(StoreError::NotFound(_)) => Err(absent(&id)),
         Err(error) => Err(error.into()),
     }
 }

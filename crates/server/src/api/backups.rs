@@ -1,5 +1,6 @@
 //! `/api/backups`: copies of the database in `backups/` beside it, each read back before it is reported.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::api::answer::Answer;
 use crate::api::error::{ApiError, ApiResult, Code, ErrorBody};
 use crate::api::request::PathId;
 use crate::app::{App, now};
+use crate::backup::{self, BackupError};
 
 /// A backup that was read back.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -78,28 +80,45 @@ pub async fn list_backups(State(app): State<Arc<App>>) -> ApiResult<Answer> {
 #[utoipa::path(post, path = "/api/backups", tag = "care",
     responses((status = 200, body = BackupAnswer), (status = "default", body = ErrorBody)))]
 pub async fn make_backup(State(app): State<Arc<App>>) -> ApiResult<Answer> {
-    let directory = directory(&app);
+    // A task of its own: a client that leaves ends its request, and must not leave half a backup behind.
+    let made = tokio::spawn(async move { make(&app).await }).await;
+    let backup = made.map_err(|e| ApiError::internal(e.to_string()))??;
+    answer(backup, "Backup made and read back; keep the key file too, it is not inside")
+}
+
+async fn make(app: &App) -> ApiResult<Backup> {
+    let directory = directory(app);
     tokio::fs::create_dir_all(&directory).await.map_err(failed)?;
     let at = now();
     let stamp = jiff::Timestamp::from_millisecond(at).map_err(|e| ApiError::internal(e.to_string()))?;
     let id = format!("holdfast-{}", stamp.strftime("%Y%m%dT%H%M%S.%3fZ"));
-    let partial = directory.join(format!("{id}.partial"));
     let path = directory.join(format!("{id}.db"));
-    app.store.backup(&partial).await?;
-    let (content_hash, problems) = read_back(&app, &partial).await?;
-    if !problems.is_empty() {
-        let _ = tokio::fs::remove_file(&partial).await;
-        let cause = problems.join("; ");
-        let message = "The backup was made, but what was read back is damaged";
-        let mut error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, Code::BackupFailed, message);
-        error.source = Some(cause);
-        return Err(error);
+    let made = backup::backup(app.store.as_ref(), &app.config.key_file, &path).await?;
+    let (bytes, content_hash) = (made.bytes, made.content_hash);
+    let backup = Backup { id, at, bytes, content_hash, verified: true, problems: Vec::new() };
+    note(app, &backup).await?;
+    Ok(backup)
+}
+
+impl From<BackupError> for ApiError {
+    fn from(error: BackupError) -> Self {
+        let damaged = |cause: String| {
+            let message = "The backup was made, but what was read back is damaged";
+            let mut api = Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::BackupFailed, message);
+            api.source = Some(cause);
+            api
+        };
+        match error {
+            BackupError::Store(why) => why.into(),
+            BackupError::Io(_, why) => failed(why),
+            exists @ BackupError::Exists(_) => failed(io::Error::other(exists.to_string())),
+            BackupError::Damaged(checks) => {
+                let problems: Vec<String> = checks.into_iter().flat_map(|c| c.problems).collect();
+                damaged(problems.join("; "))
+            }
+            differs @ BackupError::Differs => damaged(differs.to_string()),
+        }
     }
-    tokio::fs::rename(&partial, &path).await.map_err(failed)?;
-    let bytes = tokio::fs::metadata(&path).await.map_err(failed)?.len();
-    let backup = Backup { id, at, bytes, content_hash, verified: true, problems };
-    note(&app, &backup).await?;
-    answer(backup, "Backup made and read back; keep the key file too, it is not inside")
 }
 
 /// Reads a backup again
@@ -191,7 +210,7 @@ fn answer(backup: Backup, message: &str) -> ApiResult<Answer> {
 }
 
 #[allow(clippy::needless_pass_by_value)]
-fn failed(error: std::io::Error) -> ApiError {
+fn failed(error: io::Error) -> ApiError {
     let message = "The backups directory beside the database cannot be used";
     let mut api = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Code::BackupFailed, message);
     api.source = Some(error.to_string());

@@ -16,6 +16,7 @@ use crate::api::error::{ApiError, ApiResult, ErrorBody};
 use crate::api::items::same_id;
 use crate::api::precondition::precondition;
 use crate::api::request::{Body, Caller, Fields};
+use crate::api::stores::{check_name, device};
 use crate::app::App;
 
 /// The most operations of one batch.
@@ -83,7 +84,7 @@ pub async fn run_batch(State(app): State<Arc<App>>, caller: Caller, body: Body) 
     let mut writes = Vec::new();
     for (index, operation) in operations.enumerate() {
         let operation = Json::parse(operation)?;
-        writes.push(write(&operation).map_err(|e| e.with("index", index.to_string()))?);
+        writes.push(write(&operation, &caller).map_err(|e| e.with("index", index.to_string()))?);
         if writes.len() > MOST {
             return Err(ApiError::invalid_body(format!("A batch has at most {MOST} operations")));
         }
@@ -91,14 +92,63 @@ pub async fn run_batch(State(app): State<Arc<App>>, caller: Caller, body: Body) 
     let count = writes.len();
     let outcomes = match app.store.apply(&caller.writer_of(body.bytes()), writes.clone()).await {
         Ok(outcomes) => outcomes,
+        Err(error) if !is_of_one_write(&error) => return Err(error.into()),
         Err(error) => {
             let index = first_failure(&app, &caller, &writes).await;
-            return Err(ApiError::from(error).with("index", index.to_string()));
+            let error = absent(&error, writes.get(index)).unwrap_or_else(|| error.into());
+            return Err(error.with("index", index.to_string()));
         }
     };
     let results = outcomes.into_iter().map(Into::into).collect();
     let answer = BatchAnswer { success: true, results, epoch: app.store.epoch().to_string() };
     Ok(Answer::json(&answer)?.note(format!("{count} operations")))
+}
+
+/// Whether one of the writes is at fault, and not the request or the database.
+fn is_of_one_write(error: &StoreError) -> bool {
+    match error {
+        StoreError::Conflict { .. }
+        | StoreError::InvalidId(_)
+        | StoreError::InvalidBody(_)
+        | StoreError::Incognito
+        | StoreError::AmbiguousMessageId(_)
+        | StoreError::ConversationNotFound(_)
+        | StoreError::MessageNotFound(_)
+        | StoreError::NotFound(_)
+        | StoreError::MassDelete { .. }
+        | StoreError::AssetInUse(_)
+        | StoreError::PatchFailed(_) => true,
+        StoreError::IdempotencyMismatch
+        | StoreError::Busy
+        | StoreError::DiskFull
+        | StoreError::ReadOnly
+        | StoreError::Unavailable(_)
+        | StoreError::Corrupt(_)
+        | StoreError::Newer { .. }
+        | StoreError::HalfMigrated { .. }
+        | StoreError::WrongKey(_)
+        | StoreError::NotHoldfast(_)
+        | StoreError::Internal(_) => false,
+    }
+}
+
+/// The 404 of an edit of something that is not there: see [`of_present`].
+fn absent(error: &StoreError, write: Option<&Write>) -> Option<ApiError> {
+    let StoreError::Conflict { current_revision: None, .. } = error else { return None };
+    match write? {
+        Write::EditConversation { id, precondition: Precondition::Present, .. } => {
+            Some(ApiError::conversation_not_found(id))
+        }
+        Write::EditItem { kind, id, precondition: Precondition::Present, .. } => {
+            Some(ApiError::not_found(format!("There is no {} '{id}'", kind.name())))
+        }
+        _ => None,
+    }
+}
+
+/// An edit without a base of its own still needs something to edit, or the batch is not made.
+fn of_present(precondition: Precondition) -> Precondition {
+    if precondition == Precondition::None { Precondition::Present } else { precondition }
 }
 
 /// Finds the write that failed: a prefix of the batch is good when what fails is only the marker after it. The
@@ -131,16 +181,19 @@ fn marker(app: &App) -> ApiResult<(Write, String)> {
     Ok((write, conversation))
 }
 
-fn write(operation: &Json) -> ApiResult<Write> {
+fn write(operation: &Json, caller: &Caller) -> ApiResult<Write> {
     let fields = Fields::of(operation)?;
     let method = fields.text("method").unwrap_or_default().to_ascii_uppercase();
     let path = fields.text("path").unwrap_or_default();
+    if path.contains('?') {
+        return Err(ApiError::invalid_body(format!("The path '{path}' has a query: operations take none")));
+    }
     let base = if_match(&fields)?;
     let below = path.strip_prefix("/_holdfast").unwrap_or(&path).strip_prefix("/api/").unwrap_or("");
     let segments: Vec<String> = below.split('/').map(decoded).collect::<ApiResult<_>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let write = match segments.as_slice() {
-        ["stores", name] => store(&method, name, &fields, base)?,
+        ["stores", name] => store(&method, name, &fields, base, caller)?,
         ["chats", id] => chat(&method, id, &fields, base)?,
         ["chats", id, "messages", mid] => message(&method, id, mid, &fields, base)?,
         ["folders", id] => item(&method, Kind::Folder, id, &fields, base)?,
@@ -159,8 +212,11 @@ fn store(
     name: &str,
     fields: &Fields<'_>,
     precondition: Precondition,
+    caller: &Caller,
 ) -> ApiResult<Option<Write>> {
-    let (name, device) = (Id::parse(name)?, String::new());
+    let name = Id::parse(name)?;
+    check_name(&name)?;
+    let device = device(&name, None, caller)?;
     Ok(match method {
         "PUT" => {
             let body = body(fields)?;
@@ -189,7 +245,10 @@ fn chat(method: &str, id: &str, fields: &Fields<'_>, precondition: Precondition)
             same_id(&body, &id, "Conversation ID mismatch")?;
             Some(Write::PutConversation { id, body, place: Place::Usual, precondition })
         }
-        "PATCH" => Some(Write::EditConversation { id, edit: head_edit(edit(body(fields)?))?, precondition }),
+        "PATCH" => {
+            let precondition = of_present(precondition);
+            Some(Write::EditConversation { id, edit: head_edit(edit(body(fields)?))?, precondition })
+        }
         "DELETE" => Some(Write::DeleteConversation { id, precondition }),
         _ => None,
     })
@@ -228,7 +287,10 @@ fn item(
             same_id(&body, &id, "The id in the body is not the one in the path")?;
             Some(Write::PutItem { kind, id, body, place: Place::Usual, precondition })
         }
-        "PATCH" => Some(Write::EditItem { kind, id, edit: edit(body(fields)?), precondition }),
+        "PATCH" => {
+            let precondition = of_present(precondition);
+            Some(Write::EditItem { kind, id, edit: edit(body(fields)?), precondition })
+        }
         "DELETE" => Some(Write::DeleteItem { kind, id, precondition }),
         _ => None,
     })
@@ -240,9 +302,10 @@ fn edit(body: Json) -> Edit {
 }
 
 fn if_match(fields: &Fields<'_>) -> ApiResult<Precondition> {
-    let Some(tag) = fields.raw("ifMatch").and_then(json::as_text) else { return Ok(Precondition::None) };
+    let Some(raw) = fields.raw("ifMatch").filter(|raw| *raw != "null") else { return Ok(Precondition::None) };
+    let refused = || ApiError::invalid_body("ifMatch must be an ETag, which is a string");
     let mut headers = HeaderMap::new();
-    let value = tag.parse().map_err(|_| ApiError::invalid_body("ifMatch must be an ETag"))?;
+    let value = json::as_text(raw).ok_or_else(refused)?.parse().map_err(|_| refused())?;
     headers.insert(axum::http::header::IF_MATCH, value);
     precondition(&headers)
 }

@@ -74,6 +74,9 @@ pub struct ErrorBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub current: Option<Json>,
+    /// With `revision_conflict`: something is stored and `current` is `null` all the same; read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_omitted: Option<bool>,
 }
 
 /// An error on its way to the client.
@@ -266,9 +269,11 @@ impl From<StoreError> for ApiError {
         let public = |status, code| Self::new(status, code, message.clone());
         match error {
             StoreError::Conflict { current_revision, current } => {
-                public(StatusCode::PRECONDITION_FAILED, Code::RevisionConflict)
+                let omitted = current_revision.is_some() && current.is_none();
+                let error = public(StatusCode::PRECONDITION_FAILED, Code::RevisionConflict)
                     .with("currentRevision", current_revision.map_or("null".to_owned(), |r| r.to_string()))
-                    .with("current", current.map_or("null".to_owned(), |c| c.as_str().to_owned()))
+                    .with("current", current.map_or("null".to_owned(), |c| c.as_str().to_owned()));
+                if omitted { error.with("currentOmitted", "true") } else { error }
             }
             StoreError::InvalidId(_) => public(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidId),
             StoreError::InvalidBody(_) => public(StatusCode::BAD_REQUEST, Code::InvalidBody),

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use holdfast_store::{Json, Writer};
+use holdfast_store::{Id, Json, Writer};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::answer::Answer;
 use crate::api::error::{ApiError, ApiResult, ErrorBody};
-use crate::api::request::{Body, Caller, Params};
+use crate::api::request::{Caller, ImportBody, Params};
 use crate::app::{self, App};
 use crate::export;
 use crate::import::{self, ImportError, Input, Options, Report};
@@ -50,9 +50,10 @@ pub async fn create_import(
     State(app): State<Arc<App>>,
     caller: Caller,
     Params(query): Params<ImportQuery>,
-    body: Body,
+    ImportBody(body): ImportBody,
 ) -> ApiResult<Answer> {
-    let inputs = read(&body.json, query.name.as_deref())?;
+    check_device(&query.device)?;
+    let inputs = read(&body, query.name.as_deref())?;
     let options = Options { overwrite: query.overwrite, device: query.device };
     let plan = import::plan(app.store.as_ref(), &caller.owner, inputs, &options, &|_| ()).await?;
     let report = if query.dry_run {
@@ -64,6 +65,13 @@ pub async fn create_import(
     };
     let note = format!("{} files imported", report.files.len());
     Ok(Answer::json(&ImportAnswer { success: true, report })?.note(note))
+}
+
+fn check_device(device: &str) -> ApiResult<()> {
+    if !device.is_empty() {
+        Id::parse(device)?;
+    }
+    Ok(())
 }
 
 /// The files in a body.

@@ -85,7 +85,7 @@ pub async fn replace_members(
     name: &str,
     members: &[(&str, Json)],
 ) -> ApiResult<Outcome> {
-    let mut last = None;
+    let mut last = String::new();
     for _ in 0..TRIES {
         let stored = document(app, caller, name).await?;
         let own = caller.precondition != Precondition::None;
@@ -109,11 +109,11 @@ pub async fn replace_members(
         };
         let write = Write::PutDocument { document, mode: Mode::Replace, confirm: None, precondition };
         match app.write(&caller.writer_of(request), write).await {
-            Err(conflict @ StoreError::Conflict { .. }) if !own => last = Some(conflict),
+            Err(conflict @ StoreError::Conflict { .. }) if !own => last = conflict.to_string(),
             result => return Ok(result?),
         }
     }
     // The state as others left it is not this caller's conflict: it named no base.
-    tracing::warn!(target: "api", store = name, error = ?last, "a store changed during {TRIES} tries to write it");
+    tracing::warn!(target: "api", store = name, error = last, "a store changed during {TRIES} tries to write it");
     Err(StoreError::Busy.into())
 }

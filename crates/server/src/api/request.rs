@@ -2,6 +2,7 @@
 //! error shape.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -86,11 +87,14 @@ pub fn reads_secrets(extensions: &Extensions, headers: &HeaderMap, uri: &Uri) ->
     peer.is_none_or(|p| p.0.ip().is_loopback()) && !forwarded && !masked
 }
 
+/// How long a header that names something may be.
+pub(crate) const LONGEST_WORD: usize = 200;
+
 /// A header of 1 to 200 visible characters.
 fn word(headers: &HeaderMap, name: &str) -> ApiResult<Option<String>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
-        Ok(text) if (1..=200).contains(&text.len()) => Ok(Some(text.to_owned())),
+        Ok(text) if (1..=LONGEST_WORD).contains(&text.len()) => Ok(Some(text.to_owned())),
         Ok(_) | Err(_) => {
             Err(ApiError::invalid_query(format!("The header {name} has 1 to 200 visible characters")))
         }
@@ -152,25 +156,29 @@ impl FromRequest<Arc<App>> for RawBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> ApiResult<Self> {
-        let limit = app.config.max_body;
-        let too_large = || {
-            let message = format!("The body is larger than {limit} bytes");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, message)
-        };
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-        if announced.is_some_and(|size| size > limit as u64) {
-            return Err(too_large());
-        }
-        axum::body::to_bytes(request.into_body(), limit).await.map(Self).map_err(|e| {
-            let source = std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default();
-            if source.contains("length limit") {
-                too_large()
-            } else {
-                ApiError::invalid_body("The body ended before it was whole")
-            }
-        })
+        bytes(request, app.config.max_body).await.map(Self)
     }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn bytes(request: Request, limit: usize) -> ApiResult<Bytes> {
+    let too_large = || {
+        let message = format!("The body is larger than {limit} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, message)
+    };
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    if announced.is_some_and(|size| size > limit as u64) {
+        return Err(too_large());
+    }
+    axum::body::to_bytes(request.into_body(), limit).await.map_err(|e| {
+        let source = std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default();
+        if source.contains("length limit") {
+            too_large()
+        } else {
+            ApiError::invalid_body("The body ended before it was whole")
+        }
+    })
 }
 
 /// A JSON body, checked once.
@@ -186,6 +194,30 @@ impl FromRequest<Arc<App>> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> ApiResult<Self> {
+        Self::within(request, app.config.max_body).await
+    }
+}
+
+/// The JSON body of an import: whole histories come in one, so its limit is another.
+#[derive(Debug)]
+pub struct ImportBody(pub Json);
+
+impl FromRequest<Arc<App>> for ImportBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> ApiResult<Self> {
+        match Body::within(request, app.config.max_import).await {
+            Ok(body) => Ok(Self(body.json)),
+            Err(error) if error.code == Code::BodyTooLarge => {
+                Err(error.hint("Import fewer files at once, or start the server with a larger --max-import."))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Body {
+    async fn within(request: Request, limit: usize) -> ApiResult<Self> {
         let kind = media_type(request.headers());
         let is_json = kind == "application/json" || kind.ends_with("+json");
         if !is_json {
@@ -199,13 +231,10 @@ impl FromRequest<Arc<App>> for Body {
                 message,
             ));
         }
-        let RawBody(bytes) = RawBody::from_request(request, app).await?;
-        let json = Json::from_bytes(&bytes)?;
+        let json = Json::from_bytes(&bytes(request, limit).await?)?;
         Ok(Self { json, is_json_patch: kind == "application/json-patch+json" })
     }
-}
 
-impl Body {
     /// The body's bytes, for [`Caller::writer_of`].
     pub fn bytes(&self) -> &[u8] {
         self.json.as_str().as_bytes()
@@ -233,9 +262,10 @@ impl<'a> Fields<'a> {
         let members =
             json.members().ok_or_else(|| ApiError::invalid_body("The body must be a JSON object"))?;
         let mut fields: Vec<(Cow<'a, str>, Member<'a>)> = Vec::new();
+        let mut seen = HashSet::new();
         for member in members {
             let key = member.key();
-            if fields.iter().any(|(k, _)| *k == key) {
+            if !seen.insert(key.clone()) {
                 let message = format!("The key {} stands twice in the body", json::quote(&key));
                 return Err(ApiError::invalid_body(message));
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use holdfast_store::document::{Document, Mode, NewDocument};
+use holdfast_store::document::{Document, Mode, NewDocument, is_device_local};
 use holdfast_store::item::{self, CHATS};
 use holdfast_store::json::{self, quote};
 use holdfast_store::store::Order;
@@ -27,9 +27,45 @@ pub(crate) fn shown(caller: &Caller, name: &str, data: Json) -> Json {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeviceQuery {
-    /// The client id of a device-local store; empty for shared ones.
-    #[serde(default)]
-    device: String,
+    /// With device-local stores: whose; by default that of `Holdfast-Client`.
+    device: Option<String>,
+}
+
+/// The device whose store is meant; empty for shared ones, and for callers that do not say which they are.
+pub(crate) fn device(name: &Id, asked: Option<String>, caller: &Caller) -> ApiResult<String> {
+    let local = is_device_local(name.as_str());
+    let device = asked.or_else(|| caller.client.clone().filter(|_| local)).unwrap_or_default();
+    if device.is_empty() {
+        return Ok(device);
+    }
+    if !local {
+        return Err(ApiError::invalid_query("only device-local stores have a device"));
+    }
+    Id::parse(&device)?;
+    Ok(device)
+}
+
+/// Refuses a name that a route has.
+pub(crate) fn check_name(name: &Id) -> ApiResult<()> {
+    if name.as_str() != "init" {
+        return Ok(());
+    }
+    Err(StoreError::InvalidId("'init' is the name of a route".to_owned()).into())
+}
+
+/// A store of a device, or the shared one where the device has none of its own.
+async fn find(
+    app: &App,
+    caller: &Caller,
+    name: &Id,
+    device: &str,
+    shell: bool,
+) -> ApiResult<Option<Document>> {
+    let own = app.store.document(&caller.owner, name, device, shell).await?;
+    if own.is_some() || device.is_empty() {
+        return Ok(own);
+    }
+    Ok(app.store.document(&caller.owner, name, "", shell).await?)
 }
 
 /// One store. `data` is the object.
@@ -63,9 +99,10 @@ pub async fn get_store(
     Params(query): Params<DeviceQuery>,
 ) -> ApiResult<Answer> {
     let shell = name.as_str() == CHATS;
-    let document = app.store.document(&caller.owner, &name, &query.device, shell).await?;
+    let device = device(&name, query.device, &caller)?;
+    let document = find(&app, &caller, &name, &device, shell).await?;
     let mut document = document.ok_or_else(|| ApiError::store_not_found(&name))?;
-    let revision = document.revision;
+    let (revision, is_own) = (document.revision, document.device == device);
     let data = document.data.take().unwrap_or_else(|| Json::from_value(&serde_json::Value::Null));
     let data = shown(&caller, name.as_str(), data);
     let prefix = format!(r#"{{"success":true,"name":{},"data":"#, quote(name.as_str()));
@@ -80,7 +117,8 @@ pub async fn get_store(
             Answer::text(stream::conversations(Arc::clone(&app), caller.owner.clone(), keys, frame))
         }
     };
-    Ok(answer.tag(&app.store.epoch(), revision, caller.view()))
+    // The shared store is no base for the device's own one, which does not exist yet.
+    Ok(if is_own { answer.tag(&app.store.epoch(), revision, caller.view()) } else { answer })
 }
 
 /// Where the conversations go in a shell: inside the empty array.
@@ -112,9 +150,8 @@ fn document_end(document: &Document, epoch: &str) -> String {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WriteQuery {
-    /// The client id of a device-local store; empty for shared ones.
-    #[serde(default)]
-    device: String,
+    /// With device-local stores: whose; by default that of `Holdfast-Client`.
+    device: Option<String>,
     /// `replace` deletes entities that are not named; `merge` keeps them.
     mode: Option<String>,
     /// The number of rows that may be deleted.
@@ -195,9 +232,11 @@ async fn write(
     body: &Body,
     fields: &Fields<'_>,
 ) -> ApiResult<Outcome> {
+    check_name(name)?;
+    let device = device(name, query.device, caller)?;
     let mut data = fields.required("data", "Store data is required")?;
     if name.as_str() != CHATS && data.as_str().contains(seal::MASK) {
-        let stored = app.store.document(&caller.owner, name, &query.device, false).await?;
+        let stored = find(app, caller, name, &device, false).await?;
         if let Some(stored) = stored.and_then(|d| d.data) {
             data = seal::unmask(&data, &stored);
         }
@@ -211,7 +250,7 @@ async fn write(
     };
     let document = NewDocument {
         name: name.clone(),
-        device: query.device,
+        device,
         data,
         version: fields.json("version"),
         bare: fields.is_true("bare"),
@@ -249,7 +288,7 @@ pub async fn delete_store(
 ) -> ApiResult<Answer> {
     let write = Write::DeleteDocument {
         name: name.clone(),
-        device: query.device,
+        device: device(&name, query.device, &caller)?,
         confirm: query.confirm,
         precondition: caller.precondition.clone(),
     };

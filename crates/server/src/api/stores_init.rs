@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use holdfast_store::document::{Mode, NewDocument};
-use holdfast_store::{Id, Json, Precondition, StoreError, Write};
+use holdfast_store::{Id, Json, Precondition, Revision, StoreError, Write, Writer};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -69,6 +69,9 @@ pub struct InitAnswer {
     pub message: String,
     pub summary: InitCounts,
     pub stores: BTreeMap<&'static str, InitStore>,
+    /// The newest revision of the stores.
+    pub revision: i64,
+    pub epoch: String,
 }
 
 /// Creates the expected stores that are absent
@@ -77,8 +80,10 @@ pub struct InitAnswer {
 pub async fn init_stores(State(app): State<Arc<App>>, caller: Caller) -> ApiResult<Answer> {
     let mut summary = InitCounts { total: DEFAULTS.len(), ..InitCounts::default() };
     let mut stores = BTreeMap::new();
+    let mut revision = 0;
     for (name, version, state) in DEFAULTS {
-        let store = init(&app, &caller, name, version, state).await?;
+        let (store, at) = init(&app, &caller, name, version, state).await?;
+        revision = revision.max(at);
         match store.status {
             "created" => summary.created += 1,
             "exists" => summary.existing += 1,
@@ -89,7 +94,8 @@ pub async fn init_stores(State(app): State<Arc<App>>, caller: Caller) -> ApiResu
     let InitCounts { created, existing, errors, .. } = summary;
     let message =
         format!("Store initialization complete: {created} created, {existing} existing, {errors} errors");
-    Answer::json(&InitAnswer { success: errors == 0, message, summary, stores })
+    let epoch = app.store.epoch().to_string();
+    Answer::json(&InitAnswer { success: errors == 0, message, summary, stores, revision, epoch })
 }
 
 async fn init(
@@ -98,11 +104,11 @@ async fn init(
     name: &'static str,
     version: u32,
     state: &str,
-) -> ApiResult<InitStore> {
+) -> ApiResult<(InitStore, Revision)> {
     let id = Id::parse(name)?;
     let stored = app.store.document(&caller.owner, &id, "", false).await?;
     if let Some(stored) = stored {
-        return Ok(InitStore { status: "exists", data: stored.data });
+        return Ok((InitStore { status: "exists", data: stored.data }, stored.revision));
     }
     let data = Json::parse(state)?;
     let document = NewDocument {
@@ -115,12 +121,16 @@ async fn init(
     };
     let precondition = Precondition::Absent;
     let write = Write::PutDocument { document, mode: Mode::Replace, confirm: None, precondition };
-    Ok(match app.write(&caller.writer_of(name.as_bytes()), write).await {
-        Ok(_) => InitStore { status: "created", data: Some(data) },
-        Err(StoreError::Conflict { current, .. }) => InitStore { status: "exists", data: current },
+    // The key of the request is not for each of its writes: what is there is never written again anyway.
+    let writer = Writer { idempotency: None, ..caller.writer() };
+    Ok(match app.write(&writer, write).await {
+        Ok(outcome) => (InitStore { status: "created", data: Some(data) }, outcome.revision),
+        Err(StoreError::Conflict { current, current_revision }) => {
+            (InitStore { status: "exists", data: current }, current_revision.unwrap_or_default())
+        }
         Err(error) => {
             tracing::error!(target: "store", store = name, %error, "a default could not be stored: {error}");
-            InitStore { status: "error", data: None }
+            (InitStore { status: "error", data: None }, 0)
         }
     })
 }

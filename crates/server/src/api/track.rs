@@ -12,11 +12,13 @@ use axum::response::{IntoResponse as _, Response};
 use crate::api::answer::Note;
 use crate::api::error::ApiError;
 use crate::api::precondition::has_current;
+use crate::api::request::LONGEST_WORD;
 use crate::app::{App, RequestEntry, now};
 
 /// How much of a path is remembered.
 const MOST: usize = 300;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CLIENT: HeaderName = HeaderName::from_static("holdfast-client");
 
 /// Times the request, renders its error, logs and remembers it.
 pub async fn track(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -25,7 +27,7 @@ pub async fn track(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let path = request.uri().path().chars().take(MOST).collect();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let headers = request.headers();
-    let client = headers.get("holdfast-client").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let client = header_text(headers, CLIENT).filter(|client| (1..=LONGEST_WORD).contains(&client.len()));
     let bytes_in = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
 
     let mut response = next.run(request).await;
@@ -156,7 +158,9 @@ pub async fn etags(request: Request, next: Next) -> Response {
 
 fn not_modified(of: &HeaderMap, tag: &str) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
-    for name in [header::CACHE_CONTROL, header::VARY] {
+    // Without the CORS headers a page of another origin could not read what it has already.
+    let cors = [header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS];
+    for name in [header::CACHE_CONTROL, header::VARY].into_iter().chain(cors) {
         for value in of.get_all(&name) {
             response.headers_mut().append(&name, value.clone());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use holdfast_store::store::Edit;
-use holdfast_store::{Id, Json, Kind, Outcome, Write};
+use holdfast_store::{Id, Json, Kind, Outcome, Precondition, Write};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -134,11 +134,13 @@ pub async fn change_workspace(
         "copy" => (copied(&app, &caller, &fields).await?, "Files copied to workspace successfully"),
         _ => return Err(ApiError::invalid_body("Invalid operation. Use: assign, unassign, or copy")),
     };
+    // Only the first edit meets what the caller saw: the others come after this request's own.
+    let mut precondition = caller.precondition.clone();
     let write = |edit| Write::EditItem {
         kind: Kind::WorkspaceFiles,
         id: id.clone(),
         edit,
-        precondition: caller.precondition.clone(),
+        precondition: std::mem::replace(&mut precondition, Precondition::None),
     };
     let writes = edits.into_iter().map(write).collect();
     let outcomes = app.store.apply(&caller.writer_of(body.bytes()), writes).await?;

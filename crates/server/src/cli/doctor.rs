@@ -2,15 +2,19 @@
 
 mod checks;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
-use holdfast_store::OpenOptions;
-use holdfast_store::url::Access;
+use anyhow::{Context as _, bail};
+use holdfast_store::seal::Sealer;
+use holdfast_store::url::{Access, Clock};
+use holdfast_store::{OpenOptions, StoreError};
 use serde::Serialize;
 
 use super::database::{Database, DatabaseOptions, explain};
 use super::print;
+use crate::backup::{sync_directory, with_suffix};
 
 /// Flags of `holdfast doctor`.
 #[derive(Debug, Clone, clap::Args)]
@@ -76,14 +80,43 @@ pub(super) async fn doctor(options: DoctorOptions) -> anyhow::Result<ExitCode> {
     Ok(print::exit(!ok))
 }
 
-/// Opens the database without its key, which gives its secrets up; a key that is there is kept aside.
+/// Opens the database without its key, which gives its secrets up.
 async fn forget_secrets(database: &Database) -> anyhow::Result<()> {
     database.must_exist()?;
     let _lock = database.lock()?;
-    if database.open(Access::ReadOnly).is_ok() {
-        bail!("the key in {} opens this database; nothing needs to be given up", database.key_file.display());
+    match holdfast_store::open(&database.options(Access::ReadOnly)) {
+        Err(StoreError::WrongKey(_)) => {}
+        // With anything else wrong, the key may be the right one.
+        Err(why) => return Err(explain(&why, &database.path)),
+        Ok(_) => bail!(
+            "the key in {} opens this database; nothing needs to be given up",
+            database.key_file.display()
+        ),
     }
+    let aside = set_unusable_key_aside(&database.key_file)?;
+    let result = open_without_secrets(database).await;
+    if let (Err(_), Some(aside)) = (&result, &aside) {
+        fs::rename(aside, &database.key_file)
+            .with_context(|| format!("the key file stays at {}", aside.display()))?;
+    }
+    result
+}
+
+async fn open_without_secrets(database: &Database) -> anyhow::Result<()> {
     let options = OpenOptions { forget_secrets: true, ..database.options(Access::ReadWrite) };
     let store = holdfast_store::open(&options).map_err(|why| explain(&why, &database.path))?;
     store.ping().await.map_err(|why| explain(&why, &database.path))
+}
+
+/// A file that is no key would keep every database from opening; a key of another database does not.
+fn set_unusable_key_aside(key_file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if Sealer::read(key_file).is_ok() {
+        return Ok(None);
+    }
+    let day = crate::export::timestamp(Clock::system().now()).replace([':', '.'], "-");
+    let aside = with_suffix(key_file, &format!(".unusable-{day}"));
+    fs::rename(key_file, &aside)
+        .and_then(|()| sync_directory(key_file))
+        .with_context(|| format!("cannot rename {}", key_file.display()))?;
+    Ok(Some(aside))
 }

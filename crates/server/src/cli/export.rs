@@ -76,9 +76,7 @@ pub(super) async fn export(options: ExportOptions) -> anyhow::Result<ExitCode> {
 async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> {
     let database = options.database.clone().resolve()?;
     database.must_exist()?;
-    if let Some(server) = database.server() {
-        return server.export(&options.device, images);
-    }
+    // Never through a server: what it shows may be masked, and a masked backup would restore to masks.
     let store = database.open(Access::ReadOnly)?;
     let how =
         export::Options { device: options.device.clone(), images, secrets: true, now: Clock::system().now() };
@@ -92,7 +90,8 @@ async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> 
 fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let temporary = crate::backup::beside(path, "partial");
     let result = (|| {
-        let mut file = private_file(&temporary)?;
+        // Only for this user: the backup holds API keys.
+        let mut file = crate::backup::private_file(&temporary)?;
         file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
@@ -102,16 +101,4 @@ fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&temporary);
     }
     result
-}
-
-/// Only for this user: the backup holds API keys.
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }

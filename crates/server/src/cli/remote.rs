@@ -27,7 +27,8 @@ struct Refused {
 impl Server {
     pub(super) fn new(url: &str, token: Option<&str>) -> Self {
         // A refusal has a body that says why, so it is no error of the transport.
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        // The server is on this machine: a proxy for the web does not know it.
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
         Self { url: url.trim_end_matches('/').to_owned(), token: token.map(Into::into), agent }
     }
 
@@ -55,19 +56,6 @@ impl Server {
         let imported: Imported = serde_json::from_slice(&answer)
             .with_context(|| format!("{} answered something unknown; is it the same version?", self.url))?;
         Ok(imported.report)
-    }
-
-    /// The flash backup.
-    pub(super) fn export(&self, device: &str, images: bool) -> anyhow::Result<Vec<u8>> {
-        let mut request =
-            self.agent.get(format!("{}/api/export", self.url)).query("images", images.to_string());
-        if !device.is_empty() {
-            request = request.query("device", device);
-        }
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        self.read(request.call())
     }
 
     fn read(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! `holdfast restore`: a checked backup in the place of the database, which is kept aside.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::database::{Database, DatabaseOptions, explain};
 use super::print;
 use super::verify::{CheckReport, has_problems, reports, show};
-use crate::backup::{SIDECARS, beside, discard, publish, sync_directory, with_suffix};
+use crate::backup::{SIDECARS, beside, discard, private_file, publish, sync_directory, with_suffix};
 
 /// Flags of `holdfast restore`.
 #[derive(Debug, Clone, clap::Args)]
@@ -65,7 +65,9 @@ pub(super) async fn restore(options: RestoreOptions) -> anyhow::Result<ExitCode>
     if problems {
         discard(&temporary);
     } else {
+        write_back(&database);
         kept = swap(&temporary, &database.path)
+            .inspect_err(|_| discard(&temporary))
             .with_context(|| format!("cannot put the backup in the place of {}", database.path.display()))?;
     }
     let kept_aside = kept.map(|p| p.display().to_string());
@@ -96,11 +98,14 @@ async fn prepare(
     to: &Path,
     database: &Database,
 ) -> anyhow::Result<(Vec<holdfast_store::store::Check>, Epoch)> {
-    fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    // What an earlier restore left behind when it was killed.
+    discard(to);
+    copy_private(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     // A database that was copied while it was open has its newest part here.
     let wal = with_suffix(from, "-wal");
     if wal.exists() {
-        fs::copy(&wal, with_suffix(to, "-wal")).with_context(|| format!("cannot copy {}", wal.display()))?;
+        copy_private(&wal, &with_suffix(to, "-wal"))
+            .with_context(|| format!("cannot copy {}", wal.display()))?;
     }
     let options = OpenOptions {
         key_file: database.key_file.clone(),
@@ -118,23 +123,85 @@ async fn prepare(
     Ok((checks, epoch))
 }
 
+/// A copy that nobody else can read at any moment.
+fn copy_private(from: &Path, to: &Path) -> io::Result<()> {
+    io::copy(&mut fs::File::open(from)?, &mut private_file(to)?).map(drop)
+}
+
+/// Brings the database's log into its file, so that the file is whole wherever it goes. One that does not open
+/// keeps its log beside it.
+fn write_back(database: &Database) {
+    // SQLite throws the log away that it finds beside an empty file: all that is left of a damaged database.
+    let mut start = [0; SQLITE.len()];
+    let read = fs::File::open(&database.path).and_then(|mut file| file.read_exact(&mut start));
+    if read.is_ok() && start == *SQLITE {
+        drop(database.open(Access::ReadWrite));
+    }
+}
+
+/// How every SQLite file begins.
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
+
 /// Moves the database aside and the restored one in its place. Gives the new name of the one before.
 fn swap(restored: &Path, database: &Path) -> io::Result<Option<PathBuf>> {
-    if !database.exists() {
-        publish(restored, database)?;
-        return Ok(None);
-    }
     let day = crate::export::timestamp(Clock::system().now()).replace([':', '.'], "-");
     let aside = with_suffix(database, &format!(".before-restore-{day}"));
-    // Its log goes first: a crash in between leaves a database without a log, never one with another's.
-    for suffix in SIDECARS {
-        let sidecar = with_suffix(database, suffix);
-        if sidecar.exists() {
-            fs::rename(&sidecar, with_suffix(&aside, suffix))?;
+    let there = database.exists();
+    let done = move_aside(database, &aside)
+        .and_then(|()| sync_directory(database))
+        .and_then(|()| publish(restored, database));
+    match done {
+        Ok(()) => Ok(there.then_some(aside)),
+        // What was moved was no database's, and must not come back beside the restored one.
+        Err(why) if !there => Err(why),
+        Err(why) => {
+            put_back(&aside, database).map_err(|also| {
+                io::Error::other(format!("{why}; the database before is at {} ({also})", aside.display()))
+            })?;
+            Err(why)
         }
     }
-    fs::rename(database, &aside)?;
-    sync_directory(database)?;
-    publish(restored, database)?;
-    Ok(Some(aside))
+}
+
+/// The log goes first: a crash in between leaves a database without a log, never one with another's. A log
+/// without a database is as foreign to the restored one.
+fn move_aside(database: &Path, aside: &Path) -> io::Result<()> {
+    for suffix in SIDECARS {
+        rename_if_there(&with_suffix(database, suffix), &with_suffix(aside, suffix))?;
+    }
+    rename_if_there(database, aside)
+}
+
+/// The reverse of [`move_aside`].
+fn put_back(aside: &Path, database: &Path) -> io::Result<()> {
+    rename_if_there(aside, database)?;
+    for suffix in SIDECARS {
+        rename_if_there(&with_suffix(aside, suffix), &with_suffix(database, suffix))?;
+    }
+    sync_directory(database)
+}
+
+fn rename_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_put_back_with_its_log_when_the_backup_cannot_take_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("holdfast.db");
+        let log = with_suffix(&database, "-wal");
+        fs::write(&database, "database").unwrap();
+        fs::write(&log, "log").unwrap();
+        assert!(swap(&directory.path().join("absent"), &database).is_err());
+        assert_eq!(fs::read_to_string(&database).unwrap(), "database");
+        assert_eq!(fs::read_to_string(&log).unwrap(), "log");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
 }

@@ -1,5 +1,7 @@
 //! Requests that no handler answers, and who may call at all.
 
+use serde_json::json;
+
 use crate::server::{TestServer, chat};
 
 #[test]
@@ -159,4 +161,53 @@ fn callers_through_a_proxy_see_masks() {
     let conflict = server.send("PUT", "/api/llms/s", &stale, Some(r#"{"label":"L"}"#));
     let error = conflict.expect_error(412, "revision_conflict");
     assert!(error["current"].is_object() && !error.to_string().contains("sk-2"), "{error}");
+}
+
+#[test]
+fn an_import_may_be_larger_than_other_bodies() {
+    let server = TestServer::start_with(|config| (config.max_body, config.max_import) = (500, 5_000));
+    let flash = |size: usize| {
+        json!({
+            "schema": "vnd.agi.flash-backup", "schemaVersion": 102_000,
+            "storage": {"localStorage": {"app-ui": {"state": {"text": "x".repeat(size)}, "version": 3}}},
+        })
+        .to_string()
+    };
+    server.put("/api/stores/x", &flash(600)).expect_error(413, "body_too_large");
+    server.post("/api/imports", &flash(1_000)).expect(200);
+    let error = server.post("/api/imports", &flash(6_000)).expect_error(413, "body_too_large");
+    assert!(error["hint"].as_str().unwrap().contains("--max-import"), "{error}");
+}
+
+#[test]
+fn a_page_of_an_allowed_origin_can_read_that_nothing_changed() {
+    let server =
+        TestServer::start_with(|config| config.allow_origin = vec!["http://localhost:3000".to_owned()]);
+    server.put("/api/stores/x", r#"{"data":1}"#).expect(200);
+    let tag = server.get("/api/stores/x").expect(200).header("etag").to_owned();
+    let headers = [("origin", "http://localhost:3000"), ("if-none-match", tag.as_str())];
+    let reply = server.send("GET", "/api/stores/x", &headers, None).expect(304);
+    assert_eq!(reply.header("access-control-allow-origin"), "http://localhost:3000");
+    assert!(reply.header("access-control-expose-headers").contains("ETag"));
+}
+
+#[test]
+fn a_key_that_stands_twice_among_a_hundred_thousand_is_refused() {
+    let server = TestServer::start();
+    let keys: Vec<String> = (0..100_000).map(|n| format!("\"k{n}\":0")).collect();
+    server.put("/api/stores/x", &format!("{{\"data\":1,{}}}", keys.join(","))).expect(200);
+    let twice = format!("{{\"data\":1,{},\"k7\":1}}", keys.join(","));
+    server.put("/api/stores/x", &twice).expect_error(400, "invalid_body");
+}
+
+#[test]
+fn a_client_name_that_is_too_long_is_not_remembered() {
+    let server = TestServer::start();
+    for (length, remembered) in [(200, true), (201, false)] {
+        let name = "c".repeat(length);
+        server.send("GET", "/api/health/live", &[("holdfast-client", &name)], None).expect(200);
+        let list = server.get("/api/requests?limit=1").expect(200).json();
+        assert_eq!(list["requests"][0]["client"].as_str() == Some(&name), remembered, "{list}");
+        assert_eq!(list["requests"][0]["client"].is_null(), !remembered);
+    }
 }

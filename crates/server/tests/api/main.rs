@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod assets;
+mod backups;
+mod batch;
 mod contract;
+mod devices;
 mod documents;
 mod edges;
 mod entities;
 mod feeds;
+mod locked;
 mod openapi;
 mod preconditions;
 mod process;

@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 
+use serde_json::{Value, json};
+
 use crate::server::{TestServer, chat, message};
 
 #[test]
@@ -161,4 +163,35 @@ fn a_client_that_leaves_early_hurts_nobody() {
     stream.read_exact(&mut first).unwrap();
     drop(stream);
     assert_eq!(server.get("/api/chats").expect(200).json()["count"], 40);
+}
+
+#[test]
+fn a_conflict_with_a_store_of_tables_says_that_it_left_it_out() {
+    let server = TestServer::start();
+    let first = server.put_chat("c", &chat("c", &[])).expect(200).header("etag").to_owned();
+    server.put_chat("d", &chat("d", &[])).expect(200);
+    let whole = r#"{"data":{"conversations":[]}}"#;
+    let error = server.put_at("/api/stores/app-chats", &first, whole).expect_error(412, "revision_conflict");
+    assert_eq!((&error["current"], &error["currentOmitted"]), (&Value::Null, &json!(true)));
+    let error =
+        server.put_at("/api/stores/none", &first, r#"{"data":1}"#).expect_error(412, "revision_conflict");
+    assert!(error["currentRevision"].is_null() && error.get("currentOmitted").is_none(), "{error}");
+}
+
+#[test]
+fn a_copy_of_several_files_has_one_base() {
+    let server = TestServer::start();
+    for file in ["f", "g", "h"] {
+        let body = format!(r#"{{"operation":"assign","fileId":"{file}"}}"#);
+        server.post("/api/workspace/w", &body).expect(200);
+    }
+    server.post("/api/workspace/v", r#"{"operation":"assign","fileId":"z"}"#).expect(200);
+    let tag = server.get("/api/workspace/v").expect(200).header("etag").to_owned();
+    let headers = [("content-type", "application/json"), ("if-match", tag.as_str())];
+    let copy = Some(r#"{"operation":"copy","sourceWorkspaceId":"w"}"#);
+    server.send("POST", "/api/workspace/v", &headers, copy).expect(200);
+    let files = server.get("/api/workspace/v").expect(200).json()["data"]["files"].clone();
+    assert_eq!(files, json!(["z", "f", "g", "h"]));
+    let other = Some(r#"{"operation":"assign","fileId":"late"}"#);
+    server.send("POST", "/api/workspace/v", &headers, other).expect_error(412, "revision_conflict");
 }
