@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::app::App;
 
 /// How many bytes are read from the store at once.
-const BUDGET: usize = 256 << 10;
+const BUDGET: usize = 1 << 20;
 /// How long a client may leave the next chunk unread.
 const STALL: Duration = Duration::from_secs(60);
 
