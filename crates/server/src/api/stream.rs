@@ -3,12 +3,13 @@
 //! An error after the first byte aborts the connection: a cut answer never looks whole.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::stream::{StreamExt as _, unfold};
+use futures::stream::{StreamExt as _, iter, unfold};
 use holdfast_store::Owner;
 use holdfast_store::store::{ConversationChunk, ConversationKey};
 use tokio::sync::mpsc;
@@ -17,6 +18,10 @@ use crate::app::App;
 
 /// How many bytes are read from the store at once.
 const BUDGET: usize = 1 << 20;
+/// How many conversations are asked for at once.
+const GROUP: usize = 32;
+/// How many groups are read while the client takes an earlier one.
+const READ_AHEAD: usize = 2;
 /// How long a client may leave the next chunk unread.
 const STALL: Duration = Duration::from_secs(60);
 
@@ -63,30 +68,46 @@ fn body(receiver: mpsc::Receiver<Piece>) -> Body {
 async fn send_all(
     app: &App,
     owner: &Owner,
-    mut keys: Vec<ConversationKey>,
+    keys: Vec<ConversationKey>,
     frame: Frame,
     sender: &mpsc::Sender<Piece>,
 ) -> Result<(), String> {
     send(sender, Piece::Data(frame.prefix.into())).await?;
     let mut count = 0;
-    // From the end, so that keys that were taken can be cut off.
-    keys.reverse();
-    while !keys.is_empty() {
-        // More keys than a chunk can hold would only be copied.
-        let next: Vec<_> = keys.iter().rev().take(4_096).copied().collect();
-        let chunk = app.store.conversation_chunk(owner, next, BUDGET, frame.separator).await;
-        let chunk = chunk.map_err(|e| e.to_string())?;
-        keys.truncate(keys.len().saturating_sub(chunk.taken.max(1)));
-        let first = count == 0;
-        count += chunk.ends.len() as u64;
-        let bytes = texts(chunk, frame.separator);
-        if !bytes.is_empty() {
-            // Nothing stands before the first text of all.
-            send(sender, Piece::Data(if first { bytes.slice(1..) } else { bytes })).await?;
+    let groups: Vec<Vec<ConversationKey>> = keys.chunks(GROUP).map(<[_]>::to_vec).collect();
+    let mut reads =
+        pin!(iter(groups).map(|keys| read(app, owner, keys, frame.separator)).buffered(READ_AHEAD));
+    while let Some(group) = reads.next().await {
+        let (mut chunk, mut rest) = group?;
+        loop {
+            let first = count == 0;
+            count += chunk.ends.len() as u64;
+            let bytes = texts(chunk, frame.separator);
+            if !bytes.is_empty() {
+                // Nothing stands before the first text of all.
+                send(sender, Piece::Data(if first { bytes.slice(1..) } else { bytes })).await?;
+            }
+            if rest.is_empty() {
+                break;
+            }
+            (chunk, rest) = read(app, owner, rest, frame.separator).await?;
         }
     }
     send(sender, Piece::Data((frame.suffix)(count).into())).await?;
     send(sender, Piece::End).await
+}
+
+/// As many texts of a group as the budget allows, and the keys of the others.
+async fn read(
+    app: &App,
+    owner: &Owner,
+    mut keys: Vec<ConversationKey>,
+    separator: u8,
+) -> Result<(ConversationChunk, Vec<ConversationKey>), String> {
+    let chunk = app.store.conversation_chunk(owner, keys.clone(), BUDGET, separator).await;
+    let chunk = chunk.map_err(|e| e.to_string())?;
+    let rest = keys.split_off(chunk.taken.clamp(1, keys.len()));
+    Ok((chunk, rest))
 }
 
 /// The texts of a chunk, each after a separator; on lines of their own, a text has no line feed of its own.
