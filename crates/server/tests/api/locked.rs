@@ -1,4 +1,4 @@
-//! A database that another process holds.
+//! A database that another process holds, or that is not there for a while.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -43,4 +43,25 @@ fn a_database_that_another_process_has_locked_is_read_and_later_written() {
     assert!(other.wait().unwrap().success());
     server.put("/api/stores/x", r#"{"data":3}"#).expect(200);
     assert_eq!(server.get("/api/stores/x").expect(200).json()["data"], 3);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_503_at_once_and_health_says_why() {
+    let server = TestServer::start();
+    // The readers open the file when they are first needed.
+    let away = server.directory().join("away.db");
+    std::fs::rename(server.db(), &away).unwrap();
+    for path in ["/api/chats", "/api/chats/c", "/api/stores"] {
+        let refused = server.get(path);
+        assert!(!refused.header("retry-after").is_empty());
+        refused.expect_error(503, "database_unavailable");
+    }
+    let health = server.get("/api/health").expect(503).json();
+    assert_eq!(health["status"], "failed");
+    let check = &health["checks"][0];
+    assert!(check["message"].as_str().is_some_and(|m| m.contains("unavailable")), "{health}");
+    assert!(check["hint"].as_str().is_some_and(|h| !h.is_empty()), "{health}");
+    server.get("/api/health/live").expect(200);
+    std::fs::rename(&away, server.db()).unwrap();
+    assert_eq!(server.get("/api/chats").expect(200).json()["count"], 0);
 }
