@@ -222,8 +222,17 @@ pub trait Conversations {
     /// Only its head (with `messages` emptied), and both revisions.
     async fn conversation_head(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Conversation>>;
 
-    /// The keys of all conversations, for [`Conversations::conversation_chunk`].
-    async fn conversation_keys(&self, owner: &Owner, order: Order) -> StoreResult<Vec<ConversationKey>>;
+    /// The keys of all conversations that changed after `after` (0: of all), for
+    /// [`Conversations::conversation_chunk`].
+    async fn conversation_keys(
+        &self,
+        owner: &Owner,
+        order: Order,
+        after: Revision,
+    ) -> StoreResult<Vec<ConversationKey>>;
+
+    /// How many conversations there are.
+    async fn conversation_count(&self, owner: &Owner) -> StoreResult<u64>;
 
     /// The texts of some of `keys`, from the first on, until about `budget` bytes are read (at least one
     /// key is taken), each after `separator`. No lock is held between chunks.
@@ -290,6 +299,9 @@ pub trait Assets {
 
     /// One record with its data.
     async fn asset(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Asset>>;
+
+    /// How many assets there are.
+    async fn asset_count(&self, owner: &Owner) -> StoreResult<u64>;
 
     /// The bytes of one.
     async fn asset_data(&self, owner: &Owner, id: &Id) -> StoreResult<Option<AssetData>>;

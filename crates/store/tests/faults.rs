@@ -21,7 +21,7 @@ async fn put(store: &Arc<dyn Store>, chat: &str, text: &str) -> Result<(), Store
 }
 
 async fn chats(store: &Arc<dyn Store>) -> usize {
-    store.conversation_keys(&Owner::local(), holdfast_store::store::Order::List).await.unwrap().len()
+    store.conversation_keys(&Owner::local(), holdfast_store::store::Order::List, 0).await.unwrap().len()
 }
 
 async fn expect_sound(store: &Arc<dyn Store>) {

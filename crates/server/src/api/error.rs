@@ -30,6 +30,7 @@ pub enum Code {
     AmbiguousMessageId,
     RevisionConflict,
     PreconditionRequired,
+    CursorReset,
     MassDeleteUnconfirmed,
     IncognitoNotStored,
     IdempotencyMismatch,
@@ -223,6 +224,7 @@ fn hint(code: Code) -> Cow<'static, str> {
         Code::AmbiguousMessageId => "Write the whole conversation with PUT /api/chats/{id}.",
         Code::RevisionConflict => "Read what is stored, bring your change into it, and write with its ETag.",
         Code::PreconditionRequired => "Send the ETag of your last read as If-Match.",
+        Code::CursorReset => "List everything again, and go on from the cursor of that answer.",
         Code::MassDeleteUnconfirmed => {
             "Send If-Match, use ?mode=merge, or confirm the number with ?confirm=."
         }
