@@ -103,3 +103,10 @@ test('a conversation that went is deleted by name', () => {
   const before = [chat('a'), chat('b')];
   expect(told(before, [before[1]!])).toEqual(['delete conversation a']);
 });
+
+test('a message that was changed in place and then copied is still seen as changed', () => {
+  const before = [chat('a', '1')];
+  const old = before[0]!.messages[0]!;
+  old['purposeId'] = 'Developer';
+  expect(told(before, [{ ...before[0]!, messages: [{ ...old }] }])).toEqual(['put message a/1']);
+});
