@@ -13,7 +13,7 @@ const chat = (id: string, ...ids: string[]): Conversation => ({
 const partialized = (list: Conversation[]) => list.map((c) => ({ ...c }));
 const told = (before: Conversation[], after: Conversation[]) =>
   diffChats(before, after).map((e) => {
-    const after = 'after' in e && e.after !== undefined ? ` after "${e.after}"` : '';
+    const after = 'after' in e ? ` after "${e.after}"` : '';
     return `${e.op} ${e.kind} ${'parent' in e ? `${e.parent}/` : ''}${e.id}${after}`;
   });
 

@@ -335,3 +335,32 @@ test('a closing page sends what fits into its last requests, and keeps the rest'
   await device.outbox.flush();
   expect(texts(await stored(chat))?.[3]).toHaveLength(100_000);
 });
+
+test('a message that was put between two others stands there on the server too', async () => {
+  const device = await new Device('a').read();
+  await device.change(chat, ({ messages, ...c }) => ({
+    ...c,
+    messages: [made('m0', 'zero'), ...messages.slice(0, 1), made('m1b', 'between'), ...messages.slice(1)],
+  }));
+  await device.outbox.flush();
+  expect(texts(await stored(chat))).toEqual(['zero', 'one', 'between', 'two']);
+});
+
+test('new chats stand in the server’s list as in the browser’s', async () => {
+  const device = await new Device('a').read();
+  const ids = ['x', 'y', 'z'].map((letter) => `${chat}-${letter}`);
+  await device.set([...ids.map((id) => ({ id, messages: [], updated: 1 })), ...device.chats]);
+  await device.outbox.flush();
+  const list = (await new Device('b').read()).chats.map((c) => c.id);
+  expect(list.slice(0, 3)).toEqual(ids);
+});
+
+test('creating what another device created meanwhile replaces nothing', async () => {
+  const [a, b] = [await new Device('a').read(), await new Device('b').read()];
+  const id = `${chat}-same`;
+  await a.set([{ id, messages: [made('x', 'by a')], updated: 1 }, ...a.chats]);
+  await a.outbox.flush();
+  await b.set([{ id, messages: [made('x', 'by b'), made('y', 'more')], updated: 2 }, ...b.chats]);
+  await b.outbox.flush();
+  expect(texts(await stored(id))?.sort()).toEqual(['by a', 'by b', 'more']);
+});
