@@ -18,4 +18,11 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    files: ['packages/*/test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-base-to-string': 'off',
+    },
+  },
 );

@@ -71,7 +71,7 @@ impl Fixture {
     }
 
     pub async fn apply(&self, write: Write) -> StoreResult<Outcome> {
-        self.store.apply(&self.writer, vec![write]).await.map(|mut outcomes| outcomes.remove(0))
+        Ok(self.store.apply(&self.writer, vec![write]).await?.remove(0))
     }
 
     pub async fn put_chat(&self, id: &str, text: &str) -> Outcome {

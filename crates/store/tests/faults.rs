@@ -17,7 +17,11 @@ fn writer() -> Writer {
 }
 
 async fn put(store: &Arc<dyn Store>, chat: &str, text: &str) -> Result<(), StoreError> {
-    store.apply(&writer(), vec![put_chat(chat, &chat_with(chat, &[("m", text)]))]).await.map(drop)
+    store
+        .apply(&writer(), vec![put_chat(chat, &chat_with(chat, &[("m", text)]))])
+        .await
+        .map(drop)
+        .map_err(Into::into)
 }
 
 async fn chats(store: &Arc<dyn Store>) -> usize {

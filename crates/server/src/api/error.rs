@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_store::json::quote;
-use holdfast_store::{Json, JsonError, StoreError, seal};
+use holdfast_store::{ApplyError, Json, JsonError, StoreError, seal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -262,6 +262,12 @@ impl From<JsonError> for ApiError {
             }
             JsonError::TooDeep => Self::new(status, Code::TooDeep, format!("Invalid JSON: {error}")),
         }
+    }
+}
+
+impl From<ApplyError> for ApiError {
+    fn from(failed: ApplyError) -> Self {
+        failed.error.into()
     }
 }
 

@@ -409,7 +409,8 @@ pub async fn owners_do_not_see_each_other(t: Fixture) {
 
 pub async fn a_failed_request_leaves_nothing_behind(t: Fixture) {
     let writes = vec![put_chat("a", &chat_with("a", &[("m", "1")])), put_chat("b", r#"{"id":"other"}"#)];
-    assert!(t.store.apply(&t.writer, writes).await.is_err());
+    let failed = t.store.apply(&t.writer, writes).await.unwrap_err();
+    assert_eq!(failed.index, Some(1), "{failed:?}");
     assert_eq!(t.chat("a").await, None);
     assert!(t.store.changes(t.owner(), None, 10, &[]).await.unwrap().changes.is_empty());
     let outcome = t.put_chat("c", &chat_with("c", &[("m", "1")])).await;

@@ -15,7 +15,7 @@ use crate::asset::{Asset, AssetData};
 use crate::change::Changes;
 use crate::conversation::{Conversation, Message, Summary, SummaryFilter};
 use crate::document::Document;
-use crate::error::{StoreError, StoreResult};
+use crate::error::{ApplyError, StoreError, StoreResult};
 use crate::history::{Version, VersionBody, VersionFilter};
 use crate::item::{Item, Kind};
 use crate::json::Json;
@@ -514,7 +514,7 @@ impl Care for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> StoreResult<Vec<Outcome>> {
+    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> Result<Vec<Outcome>, ApplyError> {
         let queue = self.queue.as_ref().ok_or(StoreError::ReadOnly)?;
         queue.apply(writer.clone(), writes).await
     }
