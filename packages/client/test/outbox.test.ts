@@ -364,3 +364,29 @@ test('creating what another device created meanwhile replaces nothing', async ()
   await b.outbox.flush();
   expect(texts(await stored(id))?.sort()).toEqual(['by a', 'by b', 'more']);
 });
+
+test('a head that is edited before the writes of an earlier visit were read keeps both edits', async () => {
+  const device = await new Device('early').read();
+  device.online = false;
+  await device.change(chat, (c) => ({ ...c, userTitle: 'named' }));
+  device.reload();
+  device.online = true;
+  await device.change(chat, (c) => ({ ...c, isArchived: true }));
+  await device.outbox.flush();
+  expect(await stored(chat)).toMatchObject({ userTitle: 'named', isArchived: true });
+});
+
+test('a tab takes over what a closed one had not sent, before its own later edits', async () => {
+  const [closed, open] = [await new Device('closed').read(), await new Device('open').read()];
+  closed.online = open.online = false;
+  await closed.change(chat, (c) => ({ ...c, userTitle: 'theirs' }));
+  await closed.say(chat, { id: 'm3', text: 'three' });
+  closed.outbox.stop();
+  await open.change(chat, (c) => ({ ...c, systemPurposeId: 'Developer' }));
+  await open.outbox.adopt(closed.outbox.pending());
+  open.online = true;
+  await until(() => open.outbox.pending().length === 0);
+  const found = await stored(chat);
+  expect(found).toMatchObject({ userTitle: 'theirs', systemPurposeId: 'Developer' });
+  expect(texts(found)).toEqual(['one', 'two', 'three']);
+});
