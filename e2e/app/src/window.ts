@@ -1,5 +1,6 @@
 // What the scenarios and the bench look at.
 import { useChats, chatsScheduler } from './chats/store-chats';
+import { assets } from './images/assets-db';
 import { createFlashBackup, restoreFlashBackup } from './persistence/flash';
 import { useAppState } from './settings/app-state';
 import { useFolders } from './settings/folders';
@@ -19,6 +20,7 @@ const app = {
   state: useAppState,
   logger: useLogger,
   scheduler: chatsScheduler,
+  assets,
   addService,
   createFlashBackup,
   restoreFlashBackup,

@@ -12,4 +12,5 @@ export async function collectImages(referenced: Set<string>): Promise<void> {
 export async function collectDrafts(): Promise<void> {
   await navigator.storage?.persist?.();
   await assets.where({ contextId: 'global', scopeId: 'attachment-drafts' }).delete();
+  performance.mark('draftsCollected');
 }

@@ -1,4 +1,5 @@
 // Flash backup and restore: they read and write localStorage and IndexedDB directly, past every store.
+import { assets } from '../images/assets-db';
 import { log } from '../settings/logger';
 
 interface FlashBackup {
@@ -54,7 +55,7 @@ function parsed(text: string): unknown {
 }
 
 async function readDatabase(name: string) {
-  const db = await done(indexedDB.open(name));
+  const db = await open(name);
   const stores: FlashBackup['storage']['indexedDB'][string] = {};
   for (const store of db.objectStoreNames) {
     const objects = db.transaction(store).objectStore(store);
@@ -66,7 +67,7 @@ async function readDatabase(name: string) {
 }
 
 async function refill(name: string, store: string, records: { key: IDBValidKey; value: unknown }[]): Promise<void> {
-  const db = await done(indexedDB.open(name));
+  const db = await open(name);
   const transaction = db.transaction(store, 'readwrite');
   const objects = transaction.objectStore(store);
   objects.clear();
@@ -79,6 +80,12 @@ async function refill(name: string, store: string, records: { key: IDBValidKey; 
     transaction.onabort = () => reject(transaction.error);
   });
   db.close();
+}
+
+/** A browser that never had an image has not created the images' database yet. */
+async function open(name: string): Promise<IDBDatabase> {
+  await assets.count();
+  return done(indexedDB.open(name));
 }
 
 function done<Result>(request: IDBRequest<Result>): Promise<Result> {

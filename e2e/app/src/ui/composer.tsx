@@ -13,8 +13,10 @@ export function Composer({ conversationId }: { conversationId: string }) {
     setImages([]);
   };
 
-  const attach = async (files: FileList | null) => {
-    for (const file of files ?? []) {
+  const attach = async (input: HTMLInputElement) => {
+    const files = [...(input.files ?? [])];
+    input.value = ''; // so that the same file can be picked again
+    for (const file of files) {
       const draft = await addDraft(file);
       setImages((before) => [...before, draft]);
     }
@@ -47,7 +49,7 @@ export function Composer({ conversationId }: { conversationId: string }) {
           accept="image/*"
           hidden
           data-testid="attach"
-          onChange={(event) => void attach(event.target.files)}
+          onChange={(event) => void attach(event.target)}
         />
       </label>
       {images.map(({ id, label }) => (
