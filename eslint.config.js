@@ -18,4 +18,12 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    files: ['e2e/**/*.ts', 'e2e/**/*.tsx'],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_$', argsIgnorePattern: '^_' }],
+    },
+  },
 );

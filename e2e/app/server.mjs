@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 const dist = process.env.DIST ?? fileURLToPath(new URL('dist/plain', import.meta.url));
 const policy = process.env.CSP;
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
-const words = 'The quick brown fox jumps over the lazy dog while unicode éè 你好 🚀 flows through the stream'.split(' ');
+const words =
+  'The quick brown fox jumps over the lazy dog while unicode éè 你好 🚀 flows through the stream'.split(' ');
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://app');
@@ -37,10 +38,16 @@ async function echo(url, request, response) {
 
 async function file(url, request, response) {
   const path = url.pathname === '/' ? '/index.html' : url.pathname;
-  const body = path === '/closed.html' ? Buffer.from('<!doctype html><title>Closed</title><p>Closed.</p>') : await readBody(path);
+  const body =
+    path === '/closed.html'
+      ? Buffer.from('<!doctype html><title>Closed</title><p>Closed.</p>')
+      : await readBody(path);
   if (!body) return void response.writeHead(404, { 'content-type': 'text/plain' }).end('Not found\n');
   const etag = `"${createHash('sha1').update(body).digest('base64url')}"`;
-  const headers = { etag, 'cache-control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache' };
+  const headers = {
+    etag,
+    'cache-control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+  };
   if (policy && path.endsWith('.html')) headers['content-security-policy'] = policy;
   if (request.headers['if-none-match'] === etag) return void response.writeHead(304, headers).end();
   headers['content-type'] = types[extname(path)] ?? 'application/octet-stream';

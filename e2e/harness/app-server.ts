@@ -10,9 +10,9 @@ export interface AppServer {
   stop: () => Promise<void>;
 }
 
-/** `env`: HOST, DIST and CSP, see app/server.mjs. */
-export async function startAppServer(env: Record<string, string> = {}): Promise<AppServer> {
-  const port = await freePort();
+/** `env`: DIST and CSP, see app/server.mjs. */
+export async function startAppServer(env: Record<string, string> = {}, wanted?: number): Promise<AppServer> {
+  const port = wanted ?? (await freePort());
   const child = new Child(process.execPath, [program, String(port)], env);
   await until('the app server says where it is', () => {
     if (!child.alive) throw new Error(child.log);

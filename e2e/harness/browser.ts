@@ -21,15 +21,19 @@ export class Profile {
   readonly errors: string[] = [];
   private context: BrowserContext | undefined;
 
-  constructor(readonly directory: string) {}
+  constructor(
+    readonly directory: string,
+    private readonly extra: string[] = [],
+  ) {}
 
   async start(): Promise<void> {
     const executablePath = candidates.find(existsSync);
-    if (!executablePath) throw new Error('chromium is missing: install it (on Debian: sudo apt-get install chromium)');
+    if (!executablePath)
+      throw new Error('chromium is missing: install it (on Debian: sudo apt-get install chromium)');
     await mkdir(this.directory, { recursive: true });
     this.context = await chromium.launchPersistentContext(this.directory, {
       executablePath,
-      args,
+      args: [...args, ...this.extra],
       viewport: { width: 1200, height: 800 },
     });
     this.context.on('weberror', (error) => this.errors.push(String(error.error())));
@@ -59,7 +63,7 @@ export class Profile {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  static in(directory: string, name: string): Profile {
-    return new Profile(join(directory, `profile-${name}`));
+  static in(directory: string, name: string, extra: string[] = []): Profile {
+    return new Profile(join(directory, `profile-${name}`), extra);
   }
 }

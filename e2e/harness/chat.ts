@@ -14,7 +14,10 @@ export async function ready(page: Page): Promise<void> {
 export async function say(page: Page, text: string, image?: string): Promise<void> {
   const before = await page.getByTestId('message').count();
   await ask(page, text, image);
-  await page.getByTestId('message').nth(before + 1).waitFor(LIMIT);
+  await page
+    .getByTestId('message')
+    .nth(before + 1)
+    .waitFor(LIMIT);
   await answered(page);
 }
 
@@ -27,7 +30,11 @@ export async function ask(page: Page, text: string, image?: string): Promise<voi
 
 /** Once the app has removed old drafts: it takes a new one along if that is attached in its first second. */
 export async function attach(page: Page, image: string): Promise<void> {
-  await page.waitForFunction(() => performance.getEntriesByName('draftsCollected').length > 0, undefined, LIMIT);
+  await page.waitForFunction(
+    () => performance.getEntriesByName('draftsCollected').length > 0,
+    undefined,
+    LIMIT,
+  );
   await page.getByTestId('attach').setInputFiles(image);
   await page.getByTestId('draft').waitFor(LIMIT);
 }
@@ -85,10 +92,13 @@ export function storedChatsOf(page: Page): Promise<Conversation[]> {
         request.onerror = () => reject(request.error);
       });
     const db = await done(indexedDB.open('keyval-store'));
-    const text = await done(db.transaction('keyval').objectStore('keyval').get('app-chats') as IDBRequest<string>);
+    const text = await done(
+      db.transaction('keyval').objectStore('keyval').get('app-chats') as IDBRequest<string>,
+    );
     db.close();
-    return (JSON.parse(text ?? '{"state":{"conversations":[]}}') as { state: { conversations: Conversation[] } }).state
-      .conversations;
+    return (
+      JSON.parse(text ?? '{"state":{"conversations":[]}}') as { state: { conversations: Conversation[] } }
+    ).state.conversations;
   });
 }
 
@@ -104,7 +114,10 @@ export function imageIdsOf(page: Page): Promise<string[]> {
 
 export async function expectImageShown(page: Page, width: number): Promise<void> {
   const shown = await until('the image is shown', () =>
-    page.getByTestId('image').first().evaluate((image) => (image as HTMLImageElement).naturalWidth || null),
+    page
+      .getByTestId('image')
+      .first()
+      .evaluate((image) => (image as HTMLImageElement).naturalWidth || null),
   );
   expect(shown).toBe(width);
 }

@@ -11,7 +11,9 @@ const target = resolve(root, process.env.CARGO_TARGET_DIR ?? 'target');
 export interface Options {
   directory: string;
   app: string;
-  /** Host of the app's port, 127.0.0.1 unless told. */
+  /** The app's port, a free one unless told. */
+  appPort?: number;
+  /** The name by which browsers know the app's port, 127.0.0.1 unless told. */
   host?: string;
   token?: string;
   args?: string[];
@@ -31,20 +33,28 @@ export class Holdfast {
     private readonly token?: string,
   ) {}
 
-  static async start({ directory, app, host = '127.0.0.1', token, args = [], build = 'debug' }: Options): Promise<Holdfast> {
+  static async start(options: Options): Promise<Holdfast> {
+    const { directory, app, host = '127.0.0.1', token, args = [], build = 'debug' } = options;
     const binary = resolve(target, build, 'holdfast');
     if (!existsSync(binary)) {
       const flag = build === 'release' ? ' --release' : '';
       throw new Error(`${binary} is missing: run 'cargo build${flag} -p holdfast' first`);
     }
-    const [apiPort, appPort] = [await freePort(), await freePort()];
+    const [apiPort, appPort] = [await freePort(), options.appPort ?? (await freePort())];
     const flags = [
       ...['serve', '--db', resolve(directory, 'holdfast.db'), '--listen', `127.0.0.1:${apiPort}`],
-      ...['--app', app, '--app-listen', `${host}:${appPort}`],
+      ...['--app', app, '--app-listen', `127.0.0.1:${appPort}`],
       ...(token ? ['--token', token] : []),
+      ...(host === '127.0.0.1' ? [] : ['--allow-host', host]),
       ...args,
     ];
-    const holdfast = new Holdfast(`http://127.0.0.1:${apiPort}`, `http://${host}:${appPort}`, binary, flags, token);
+    const holdfast = new Holdfast(
+      `http://127.0.0.1:${apiPort}`,
+      `http://${host}:${appPort}`,
+      binary,
+      flags,
+      token,
+    );
     await holdfast.launch();
     return holdfast;
   }

@@ -30,12 +30,29 @@ export async function serverChats(holdfast: Holdfast): Promise<Conversation[]> {
 }
 
 /** The state of a store as the app knows it, or null. */
-export async function serverStore<State>(holdfast: Holdfast, name: string, device = ''): Promise<State | null> {
-  const response = await holdfast.fetch(`/api/stores/${name}${device ? `?device=${device}` : ''}`);
+export async function serverStore<State>(holdfast: Holdfast, name: string): Promise<State | null> {
+  return (await serverDocument<State>(holdfast, name))?.data ?? null;
+}
+
+/** The same with its version. */
+export async function serverDocument<State>(holdfast: Holdfast, name: string) {
+  const response = await holdfast.fetch(`/api/stores/${name}`);
   if (response.status === 404) return null;
-  if (!response.ok) throw new Error(`GET /api/stores/${name} answered ${response.status}: ${await response.text()}`);
-  const answer = (await response.json()) as { data: State | string };
-  return typeof answer.data === 'string' ? (JSON.parse(answer.data) as State) : answer.data;
+  if (!response.ok)
+    throw new Error(`GET /api/stores/${name} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as { data: State; version: number | null };
+}
+
+export async function putStore(
+  holdfast: Holdfast,
+  name: string,
+  data: unknown,
+  version: number,
+): Promise<void> {
+  const body = JSON.stringify({ data, version });
+  const response = await holdfast.fetch(`/api/stores/${name}`, { method: 'PUT', body });
+  if (!response.ok)
+    throw new Error(`PUT /api/stores/${name} answered ${response.status}: ${await response.text()}`);
 }
 
 export async function serverAssetIds(holdfast: Holdfast): Promise<string[]> {

@@ -44,7 +44,9 @@ test('chats, an image and settings are there after a reload', async () => {
   expect(await page.getByTestId('folder').allTextContents()).toEqual(['Work']);
   expect(await page.evaluate(() => document.documentElement.dataset.mode)).toBe('dark');
   expect(await page.evaluate(() => window.__app.state.getState().usageCount)).toBe(2);
-  expect(await page.evaluate(() => window.__app.metrics.getState().serviceMetrics.openai?.usageCount)).toBe(2);
+  expect(await page.evaluate(() => window.__app.metrics.getState().serviceMetrics.openai?.usageCount)).toBe(
+    2,
+  );
 });
 
 test('incognito chats and empty ones are not stored', async () => {

@@ -9,6 +9,14 @@ export function createId(length = 21): string {
 
 /** A uuid that is always the same for one asset id: references carry it beside the id. */
 export function uuidOfId(id: string): string {
-  const hex = Array.from(id.padEnd(16, '.'), (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
+  const hex = Array.from(id.padEnd(16, '.'), (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join(
+    '',
+  );
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `4${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
 }

@@ -8,12 +8,14 @@ export const useTab = create<{ role: 'asking' | 'leader' | 'follower' }>()(() =>
 
 export function claimTab(): void {
   if (!navigator.locks) return lead();
-  void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
-    if (lock) return holdForever();
-    useTab.setState({ role: 'follower' });
-    claim({});
-    return undefined;
-  }).catch(follow);
+  void navigator.locks
+    .request(LOCK, { ifAvailable: true }, (lock) => {
+      if (lock) return holdForever();
+      useTab.setState({ role: 'follower' });
+      claim({});
+      return undefined;
+    })
+    .catch(follow);
 }
 
 export function transferHere(): void {

@@ -2,7 +2,14 @@
 import { addDraft, moveToChat, type DBlobAsset } from '../images/assets-db';
 import { createId } from '../ids';
 import { addUsage } from '../settings/metrics';
-import { createMessage, imageReference, placeholderFragment, textFragment, type DFragment, type DMessage } from './message';
+import {
+  createMessage,
+  imageReference,
+  placeholderFragment,
+  textFragment,
+  type DFragment,
+  type DMessage,
+} from './message';
 import { useChats } from './store-chats';
 
 export { addDraft };
@@ -44,10 +51,19 @@ async function stream(conversationId: string, answer: DMessage, question: string
     }
     const dtAll = Math.round(performance.now() - started);
     const metrics = { TIn: 10 + question.length, TOut: received, $c: received / 1000, dtStart, dtAll };
-    edit(conversationId, answer.id, { generator: { ...answer.generator!, metrics }, pendingIncomplete: undefined }, true);
+    edit(
+      conversationId,
+      answer.id,
+      { generator: { ...answer.generator!, metrics }, pendingIncomplete: undefined },
+      true,
+    );
     addUsage('openai', metrics);
   } catch (error) {
-    const failed: DFragment = { ft: 'content', fId: createId(8), part: { pt: 'error', error: String(error) } };
+    const failed: DFragment = {
+      ft: 'content',
+      fId: createId(8),
+      part: { pt: 'error', error: String(error) },
+    };
     const said: DFragment[] = text ? [{ ft: 'content', fId, part: { pt: 'text', text } }] : [];
     edit(conversationId, answer.id, { fragments: [...said, failed], pendingIncomplete: undefined }, true);
   } finally {

@@ -34,9 +34,13 @@ export function titleOf(conversation: DConversation): string {
 }
 
 /** What is stored: no incognito chats, no empty untitled ones (but the only one), no abort controllers. */
-export function storedConversations(conversations: DConversation[]): Omit<DConversation, '_abortController'>[] {
+export function storedConversations(
+  conversations: DConversation[],
+): Omit<DConversation, '_abortController'>[] {
   return conversations
     .filter((chat) => !chat._isIncognito)
-    .filter((chat, _, all) => all.length === 1 || chat.messages.length > 0 || chat.userTitle || chat.autoTitle)
-    .map(({ _abortController, ...stored }) => stored);
+    .filter(
+      (chat, _, all) => all.length === 1 || chat.messages.length > 0 || chat.userTitle || chat.autoTitle,
+    )
+    .map(({ _abortController: _, ...stored }) => stored);
 }

@@ -13,7 +13,9 @@ export interface ErrorPart {
 
 export interface ImageRefPart {
   pt: 'image_ref';
-  dataRef: { reftype: 'dblob'; dblobAssetId: string; mimeType: string; bytesSize: number } | { reftype: 'url'; url: string };
+  dataRef:
+    | { reftype: 'dblob'; dblobAssetId: string; mimeType: string; bytesSize: number }
+    | { reftype: 'url'; url: string };
   altText?: string;
   width?: number;
   height?: number;
@@ -31,7 +33,14 @@ export interface ReferencePart {
 
 export type DFragment =
   | { ft: 'content'; fId: string; part: TextPart | ErrorPart | ReferencePart | ImageRefPart }
-  | { ft: 'attachment'; fId: string; title: string; caption: string; created: number; part: ReferencePart | ImageRefPart }
+  | {
+      ft: 'attachment';
+      fId: string;
+      title: string;
+      caption: string;
+      created: number;
+      part: ReferencePart | ImageRefPart;
+    }
   | { ft: 'void'; fId: string; part: { pt: 'ph'; pText: string } };
 
 export interface DMetrics {
@@ -87,14 +96,17 @@ export function imageReference(legacy: ImageRefPart): ReferencePart {
 
 export function textOf(message: DMessage): string {
   return message.fragments
-    .map(({ part }) => (part.pt === 'text' ? part.text : part.pt === 'error' ? part.error : part.pt === 'ph' ? part.pText : ''))
+    .map(({ part }) =>
+      part.pt === 'text' ? part.text : part.pt === 'error' ? part.error : part.pt === 'ph' ? part.pText : '',
+    )
     .filter(Boolean)
     .join('\n');
 }
 
 export function assetIdsOf(message: DMessage): string[] {
   return message.fragments.flatMap(({ part }) => {
-    const image = part.pt === 'reference' ? part._legacyImageRefPart : part.pt === 'image_ref' ? part : undefined;
+    const image =
+      part.pt === 'reference' ? part._legacyImageRefPart : part.pt === 'image_ref' ? part : undefined;
     return image?.dataRef.reftype === 'dblob' ? [image.dataRef.dblobAssetId] : [];
   });
 }

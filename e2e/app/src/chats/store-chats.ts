@@ -29,7 +29,8 @@ export const useChats = create<ChatsState & ChatsActions>()(
     (set) => ({
       conversations: [],
 
-      prepend: (conversation) => set(({ conversations }) => ({ conversations: [conversation, ...conversations] })),
+      prepend: (conversation) =>
+        set(({ conversations }) => ({ conversations: [conversation, ...conversations] })),
 
       remove: (ids) => {
         set(({ conversations }) => {
@@ -44,13 +45,17 @@ export const useChats = create<ChatsState & ChatsActions>()(
           conversations: conversations.map((chat) => (chat.id === id ? { ...chat, ...change } : chat)),
         })),
 
-      append: (id, ...messages) => set(editMessages(id, (stored) => [...stored, ...messages.map(counted)], true)),
+      append: (id, ...messages) =>
+        set(editMessages(id, (stored) => [...stored, ...messages.map(counted)], true)),
 
       edit: (id, messageId, change, touch = false) =>
         set(
           editMessages(
             id,
-            (messages) => messages.map((message) => (message.id === messageId ? counted({ ...message, ...change }) : message)),
+            (messages) =>
+              messages.map((message) =>
+                message.id === messageId ? counted({ ...message, ...change }) : message,
+              ),
             touch,
           ),
         ),

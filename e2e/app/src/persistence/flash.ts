@@ -18,7 +18,12 @@ export async function createFlashBackup(withImages = true): Promise<FlashBackup>
     schema: 'vnd.agi.flash-backup',
     schemaVersion: 102000,
     tenantSlug: 'open',
-    metadata: { version: '1.2', timestamp: new Date().toISOString(), application: 'Big-AGI', backupType: 'full' },
+    metadata: {
+      version: '1.2',
+      timestamp: new Date().toISOString(),
+      application: 'Big-AGI',
+      backupType: 'full',
+    },
     storage: { localStorage: localStorageItems(), indexedDB: {} },
   };
   for (const name of withImages ? ['keyval-store', 'Big-AGI'] : ['keyval-store']) {
@@ -66,7 +71,11 @@ async function readDatabase(name: string) {
   return stores;
 }
 
-async function refill(name: string, store: string, records: { key: IDBValidKey; value: unknown }[]): Promise<void> {
+async function refill(
+  name: string,
+  store: string,
+  records: { key: IDBValidKey; value: unknown }[],
+): Promise<void> {
   const db = await open(name);
   const transaction = db.transaction(store, 'readwrite');
   const objects = transaction.objectStore(store);

@@ -9,7 +9,9 @@ interface AppState {
 }
 
 export const useAppState = create<AppState>()(
-  persist((): AppState => ({ usageCount: 0, lastSeenNewsVersion: 0, chatComposerPrefill: null }), { name: 'app-state' }),
+  persist((): AppState => ({ usageCount: 0, lastSeenNewsVersion: 0, chatComposerPrefill: null }), {
+    name: 'app-state',
+  }),
 );
 
 useAppState.setState(({ usageCount }) => ({ usageCount: usageCount + 1 }));

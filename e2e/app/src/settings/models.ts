@@ -44,7 +44,10 @@ export const useModels = create<ModelsState>()(
 
 export function addService(oaiKey: string): void {
   useModels.setState(({ sources, llms }) => ({
-    sources: [...sources.filter(({ id }) => id !== 'openai'), { id: 'openai', label: 'OpenAI', vId: 'openai', setup: { oaiKey } }],
+    sources: [
+      ...sources.filter(({ id }) => id !== 'openai'),
+      { id: 'openai', label: 'OpenAI', vId: 'openai', setup: { oaiKey } },
+    ],
     llms: [...llms.filter(({ sId }) => sId !== 'openai'), model('small'), model('large')],
   }));
 }

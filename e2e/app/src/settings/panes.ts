@@ -26,7 +26,9 @@ export function openChat(conversationId: string): void {
     const pane = chatPanes[0];
     const history = [...(pane?.history ?? []), conversationId].slice(-HISTORY);
     return {
-      chatPanes: [{ paneId: pane?.paneId ?? createId(), conversationId, history, historyIndex: history.length - 1 }],
+      chatPanes: [
+        { paneId: pane?.paneId ?? createId(), conversationId, history, historyIndex: history.length - 1 },
+      ],
       chatPaneFocusIndex: 0,
     };
   });

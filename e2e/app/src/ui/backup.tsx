@@ -21,7 +21,9 @@ export function Backup() {
 
 async function download() {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(await createFlashBackup())], { type: 'application/json' }));
+  link.href = URL.createObjectURL(
+    new Blob([JSON.stringify(await createFlashBackup())], { type: 'application/json' }),
+  );
   link.download = 'Big-AGI-flash.json';
   link.click();
   URL.revokeObjectURL(link.href);

@@ -14,10 +14,15 @@ export function ChatView({ conversation }: { conversation: DConversation }) {
           data-testid="title"
           aria-label="Title"
           defaultValue={titleOf(conversation)}
-          onBlur={({ target }) => target.value !== titleOf(conversation) && change(conversation.id, { userTitle: target.value })}
+          onBlur={({ target }) =>
+            target.value !== titleOf(conversation) && change(conversation.id, { userTitle: target.value })
+          }
           onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
         />
-        <button data-testid="archive" onClick={() => change(conversation.id, { isArchived: !conversation.isArchived })}>
+        <button
+          data-testid="archive"
+          onClick={() => change(conversation.id, { isArchived: !conversation.isArchived })}
+        >
           {conversation.isArchived ? 'Unarchive' : 'Archive'}
         </button>
         <button data-testid="delete" onClick={() => remove([conversation.id])}>

@@ -44,7 +44,12 @@ export function Drawer({ conversations, openId, onNew }: Props) {
         ))}
       </nav>
       <label className="row">
-        <input type="checkbox" data-testid="show-archived" checked={archived} onChange={() => setArchived(!archived)} />
+        <input
+          type="checkbox"
+          data-testid="show-archived"
+          checked={archived}
+          onChange={() => setArchived(!archived)}
+        />
         Archived
       </label>
       <Folders openId={openId} />

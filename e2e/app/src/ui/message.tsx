@@ -15,7 +15,12 @@ export const Message = memo(function Message({ conversationId, message }: Props)
 
   const save = () => {
     const others = message.fragments.filter(({ part }) => part.pt !== 'text');
-    edit(conversationId, message.id, { fragments: [textFragment(draft ?? ''), ...others], updated: Date.now() }, true);
+    edit(
+      conversationId,
+      message.id,
+      { fragments: [textFragment(draft ?? ''), ...others], updated: Date.now() },
+      true,
+    );
     setDraft(null);
   };
 
@@ -25,7 +30,12 @@ export const Message = memo(function Message({ conversationId, message }: Props)
   };
 
   return (
-    <li className={message.role} data-testid="message" data-id={message.id} data-pending={!!message.pendingIncomplete}>
+    <li
+      className={message.role}
+      data-testid="message"
+      data-id={message.id}
+      data-pending={!!message.pendingIncomplete}
+    >
       {assetIdsOf(message).map((id) => (
         <StoredImage key={id} id={id} />
       ))}
@@ -65,5 +75,9 @@ function StoredImage({ id }: { id: string }) {
     });
     return () => URL.revokeObjectURL(made);
   }, [id]);
-  return url ? <img data-testid="image" src={url} alt="" /> : <span className="missing">Image not found</span>;
+  return url ? (
+    <img data-testid="image" src={url} alt="" />
+  ) : (
+    <span className="missing">Image not found</span>
+  );
 }
