@@ -19,6 +19,13 @@ export default tseslint.config(
     },
   },
   {
+    files: ['packages/*/test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-base-to-string': 'off',
+    },
+  },
+  {
     files: ['e2e/**/*.ts', 'e2e/**/*.tsx'],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {

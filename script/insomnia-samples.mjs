@@ -19,7 +19,7 @@ export const GROUPS = [
   { name: 'Costs', paths: ['/api/metrics', '/api/usage'] },
   { name: 'Import and export', paths: ['/api/imports', '/api/export'] },
   { name: 'Batch', paths: ['/api/batch'] },
-  { name: 'Changes', paths: ['/api/changes'] },
+  { name: 'Changes', paths: ['/api/changes', '/api/state'] },
   { name: 'History', paths: ['/api/history'] },
   { name: 'Requests', paths: ['/api/requests'] },
   { name: 'Backups', paths: ['/api/backups'] },

@@ -71,7 +71,7 @@ impl Fixture {
     }
 
     pub async fn apply(&self, write: Write) -> StoreResult<Outcome> {
-        self.store.apply(&self.writer, vec![write]).await.map(|mut outcomes| outcomes.remove(0))
+        Ok(self.store.apply(&self.writer, vec![write]).await?.remove(0))
     }
 
     pub async fn put_chat(&self, id: &str, text: &str) -> Outcome {
@@ -150,6 +150,7 @@ macro_rules! contract_tests {
             incognito_conversations_are_refused,
             deleting_what_is_absent_says_so,
             lists_follow_the_order_that_is_asked_for,
+            only_what_changed_after_a_revision_is_listed,
             summaries_come_in_pages_and_filters,
             messages_come_in_pages_from_the_newest,
             owners_do_not_see_each_other,

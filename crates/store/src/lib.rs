@@ -28,7 +28,7 @@ pub mod usage;
 
 use std::sync::Arc;
 
-pub use error::{StoreError, StoreResult};
+pub use error::{ApplyError, StoreError, StoreResult};
 pub use item::Kind;
 pub use json::{Json, JsonError};
 pub use owner::{Id, Owner};

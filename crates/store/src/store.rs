@@ -13,7 +13,7 @@ use crate::asset::{Asset, AssetData};
 use crate::change::Changes;
 use crate::conversation::{Conversation, Message, MessageCounts, Summary, SummaryFilter};
 use crate::document::{Document, Mode, NewDocument};
-use crate::error::StoreResult;
+use crate::error::{ApplyError, StoreResult};
 use crate::history::{Version, VersionBody, VersionFilter};
 use crate::item::{Item, Kind};
 use crate::json::Json;
@@ -145,6 +145,9 @@ pub enum Write {
     ClearMetrics { service: Option<String> },
     /// Makes a kept version current again, as a new revision.
     Restore { kind: Kind, parent: Option<String>, id: String, revision: Revision, precondition: Precondition },
+    /// Makes one write unless a request or write with this key was made within 24 hours: then its outcome is given
+    /// again. The same key with another request is [`crate::StoreError::IdempotencyMismatch`].
+    Once { idempotency: Idempotency, write: Box<Write> },
 }
 
 /// What became of an entity.
@@ -222,8 +225,17 @@ pub trait Conversations {
     /// Only its head (with `messages` emptied), and both revisions.
     async fn conversation_head(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Conversation>>;
 
-    /// The keys of all conversations, for [`Conversations::conversation_chunk`].
-    async fn conversation_keys(&self, owner: &Owner, order: Order) -> StoreResult<Vec<ConversationKey>>;
+    /// The keys of all conversations that changed after `after` (0: of all), for
+    /// [`Conversations::conversation_chunk`].
+    async fn conversation_keys(
+        &self,
+        owner: &Owner,
+        order: Order,
+        after: Revision,
+    ) -> StoreResult<Vec<ConversationKey>>;
+
+    /// How many conversations there are.
+    async fn conversation_count(&self, owner: &Owner) -> StoreResult<u64>;
 
     /// The texts of some of `keys`, from the first on, until about `budget` bytes are read (at least one
     /// key is taken), each after `separator`. No lock is held between chunks.
@@ -290,6 +302,9 @@ pub trait Assets {
 
     /// One record with its data.
     async fn asset(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Asset>>;
+
+    /// How many assets there are.
+    async fn asset_count(&self, owner: &Owner) -> StoreResult<u64>;
 
     /// The bytes of one.
     async fn asset_data(&self, owner: &Owner, id: &Id) -> StoreResult<Option<AssetData>>;
@@ -390,7 +405,9 @@ pub trait Store: Conversations + Documents + Assets + Ledger + Log + Care + Send
     ///
     /// With an idempotency key, a request that was answered within 24 hours is not made again but answered
     /// as before; the same key with another request is [`crate::StoreError::IdempotencyMismatch`].
-    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> StoreResult<Vec<Outcome>>;
+    ///
+    /// The error names the write that is at fault, where one of them is.
+    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> Result<Vec<Outcome>, ApplyError>;
 
     /// The line of history this store is in.
     fn epoch(&self) -> Epoch;

@@ -16,3 +16,5 @@ mod openapi;
 mod preconditions;
 mod process;
 mod server;
+mod state;
+mod values;
