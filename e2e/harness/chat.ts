@@ -1,7 +1,5 @@
 // A user's hands: what one does in the app, by what one sees in it.
-import { expect } from 'vitest';
 import type { Page } from 'playwright-core';
-import { until } from './until';
 import type { Conversation } from './server-state';
 
 const LIMIT = { timeout: 30_000 };
@@ -110,16 +108,6 @@ export async function appWrote(page: Page): Promise<void> {
 /** Ids of the images in the browser. */
 export function imageIdsOf(page: Page): Promise<string[]> {
   return page.evaluate(() => window.__app.assets.toCollection().primaryKeys());
-}
-
-export async function expectImageShown(page: Page, width: number): Promise<void> {
-  const shown = await until('the image is shown', () =>
-    page
-      .getByTestId('image')
-      .first()
-      .evaluate((image) => (image as HTMLImageElement).naturalWidth || null),
-  );
-  expect(shown).toBe(width);
 }
 
 export async function restoreFlash(page: Page, backup: string): Promise<void> {

@@ -5,7 +5,6 @@ import {
   ask,
   attach,
   chatsOf,
-  expectImageShown,
   flashBackup,
   imageIdsOf,
   newChat,
@@ -16,6 +15,7 @@ import {
   shownTexts,
   storedChatsOf,
 } from '../harness/chat';
+import { expectImageShown } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { textsOf } from '../harness/server-state';
 import { until } from '../harness/until';

@@ -3,8 +3,9 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { expectSame, saved } from '../harness/bridge';
+import { saved } from '../harness/bridge';
 import { ready, say } from '../harness/chat';
+import { expectSame } from '../harness/expectations';
 import { serverChats, textsOf } from '../harness/server-state';
 import { world } from '../harness/world';
 

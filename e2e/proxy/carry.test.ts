@@ -1,18 +1,8 @@
 // What one browser wrote is on the server, and in the next browser.
 import { expect, test } from 'vitest';
-import { expectSame, saved } from '../harness/bridge';
-import {
-  ask,
-  answered,
-  attach,
-  chatsOf,
-  expectImageShown,
-  newChat,
-  ready,
-  rename,
-  say,
-  shownTexts,
-} from '../harness/chat';
+import { saved } from '../harness/bridge';
+import { ask, answered, attach, chatsOf, newChat, ready, rename, say, shownTexts } from '../harness/chat';
+import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import {
   putStore,

@@ -1,7 +1,8 @@
 // Holdfast is put in front of an app that was used without it.
 import { expect, test } from 'vitest';
-import { expectSame, panelButton, saved } from '../harness/bridge';
-import { appWrote, chatsOf, expectImageShown, newChat, ready, say } from '../harness/chat';
+import { panelButton, saved } from '../harness/bridge';
+import { appWrote, chatsOf, newChat, ready, say } from '../harness/chat';
+import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { serverChats, textsOf } from '../harness/server-state';
 import { until } from '../harness/until';

@@ -1,7 +1,8 @@
 // The app's own backup and restore, which go past its stores.
 import { expect, test } from 'vitest';
-import { expectSame, saved } from '../harness/bridge';
-import { chatsOf, expectImageShown, flashBackup, newChat, ready, restoreFlash, say } from '../harness/chat';
+import { saved } from '../harness/bridge';
+import { chatsOf, flashBackup, newChat, ready, restoreFlash, say } from '../harness/chat';
+import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { serverChats, serverStore, textsOf } from '../harness/server-state';
 import { until } from '../harness/until';

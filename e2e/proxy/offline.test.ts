@@ -1,7 +1,8 @@
 // The server goes away, and comes back.
 import { expect, test } from 'vitest';
-import { expectSame, saved, statusIs } from '../harness/bridge';
+import { saved, statusIs } from '../harness/bridge';
 import { answered, appWrote, ask, chatsOf, newChat, ready, say, shownTexts } from '../harness/chat';
+import { expectSame } from '../harness/expectations';
 import { serverChats, textsOf } from '../harness/server-state';
 import { until } from '../harness/until';
 import { frontOf, world } from '../harness/world';

@@ -1,7 +1,8 @@
 // Two tabs of one browser: one works, the other takes over. On its own the app loses messages here.
 import { expect, test } from 'vitest';
-import { expectSame, saved } from '../harness/bridge';
+import { saved } from '../harness/bridge';
 import { ready, say, shownTexts } from '../harness/chat';
+import { expectSame } from '../harness/expectations';
 import { serverChats, textsOf } from '../harness/server-state';
 import { world } from '../harness/world';
 

@@ -4,7 +4,6 @@ import type { Page } from 'playwright-core';
 import { saved } from '../harness/bridge';
 import {
   editMessage,
-  expectImageShown,
   imageIdsOf,
   newChat,
   openChat,
@@ -13,6 +12,7 @@ import {
   say,
   shownTexts,
 } from '../harness/chat';
+import { expectImageShown } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { serverAssetIds, serverChats, serverStore, textsOf } from '../harness/server-state';
 import { world } from '../harness/world';
