@@ -74,7 +74,7 @@ test('a tab that takes over loses what the first one wrote since', async () => {
   await appWrote(first);
   await second.getByTestId('transfer').click();
   await ready(second);
-  await first.getByTestId('transfer').waitFor();
+  await first.waitForURL('**/closed.html');
   expect(await shownTexts(second)).not.toContain('two TOK5');
   await say(second, 'three TOK5');
   await appWrote(second);

@@ -19,7 +19,7 @@ test('a tab that takes over has what the first one wrote', async () => {
   await saved(first);
   await second.getByTestId('transfer').click();
   await ready(second);
-  await first.getByTestId('transfer').waitFor();
+  await first.waitForURL('**/closed.html');
   expect(await shownTexts(second)).toContain('two TOK5');
   await say(second, 'three TOK5');
   await expectSame(holdfast, second);

@@ -1,42 +1,44 @@
-// One tab works, the others wait. As in the original, a waiting tab that takes over goes on with what it loaded
-// when it was opened, and so overwrites what the first tab wrote since.
+// One tab works, the others wait in the lock's queue. As in the original, a waiting tab that takes over goes on with
+// what it loaded when it was opened, and so overwrites what the first tab wrote since; the tab that lost the lock
+// ends on a page without the app.
 import { create } from 'zustand';
 
 const LOCK = 'big-agi-instance';
 
-export const useTab = create<{ role: 'asking' | 'leader' | 'follower' }>()(() => ({ role: 'asking' }));
+type Role = 'asking' | 'leader' | 'follower';
+
+export const useTab = create<{ role: Role }>()(() => ({ role: 'asking' }));
+
+let queue: AbortController | undefined;
 
 export function claimTab(): void {
-  if (!navigator.locks) return lead();
-  void navigator.locks
-    .request(LOCK, { ifAvailable: true }, (lock) => {
-      if (lock) return holdForever();
-      useTab.setState({ role: 'follower' });
-      claim({});
-      return undefined;
-    })
-    .catch(follow);
+  if (!navigator.locks) return useTab.setState({ role: 'leader' }); // an insecure context: at best effort
+  request({ ifAvailable: true });
 }
 
 export function transferHere(): void {
-  claim({ steal: true });
+  queue?.abort();
+  request({ steal: true });
 }
 
-function claim(options: LockOptions): void {
-  navigator.locks.request(LOCK, options, holdForever).catch(follow);
+function request(options: LockOptions): void {
+  navigator.locks
+    .request(LOCK, options, (lock) => (lock ? hold() : undefined))
+    .then(wait, () => options.signal?.aborted || leave()); // `hold` ends by an error only: the lock was stolen
 }
 
-function holdForever(): Promise<void> {
-  lead();
+/** Until the tab is closed, or another one takes it. */
+function hold(): Promise<void> {
+  useTab.setState({ role: 'leader' });
   return new Promise(() => {});
 }
 
-function lead(): void {
-  useTab.setState({ role: 'leader' });
+function wait(): void {
+  useTab.setState({ role: 'follower' });
+  queue = new AbortController();
+  request({ signal: queue.signal });
 }
 
-/** The lock was stolen. */
-function follow(): void {
-  useTab.setState({ role: 'follower' });
-  claim({});
+function leave(): void {
+  if (useTab.getState().role === 'leader') location.href = '/closed.html';
 }
