@@ -26,6 +26,7 @@ pub mod models;
 pub mod openapi;
 pub mod personas;
 pub mod precondition;
+pub mod reports;
 pub mod request;
 pub mod requests;
 pub mod state;
@@ -125,6 +126,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_live))
         .routes(routes!(health::get_prometheus))
+        .routes(routes!(reports::list_reports, reports::add_report))
         .routes(routes!(backups::list_backups, backups::make_backup))
         .routes(routes!(backups::get_backup))
         .routes(routes!(backups::verify_backup))

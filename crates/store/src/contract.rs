@@ -11,6 +11,7 @@ mod entities;
 mod feed;
 mod kept;
 mod ledger;
+mod reports;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,6 +26,7 @@ pub use entities::*;
 pub use feed::*;
 pub use kept::*;
 pub use ledger::*;
+pub use reports::*;
 
 /// A time that a test moves.
 #[derive(Debug, Clone)]
@@ -190,6 +192,8 @@ macro_rules! contract_tests {
             clearing_a_service_leaves_the_others,
             copies_of_an_answer_are_one_row_of_the_ledger,
             the_saved_metrics_are_a_baseline,
+            reports_come_back_whole_and_newest_first,
+            only_the_newest_reports_are_kept_and_no_credentials,
         );
     };
     (@each $make:expr, $($name:ident),* $(,)?) => {

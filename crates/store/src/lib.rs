@@ -18,6 +18,7 @@ pub mod json;
 pub mod owner;
 pub mod page;
 pub mod position;
+pub mod report;
 pub mod revision;
 pub mod seal;
 #[allow(clippy::disallowed_types, reason = "the one place where SQLite is spoken")]

@@ -19,6 +19,7 @@ use crate::item::{Item, Kind};
 use crate::json::Json;
 use crate::owner::{Id, Owner};
 use crate::page::Page;
+use crate::report::Report;
 use crate::revision::{Cursor, Epoch, Precondition, Revision};
 use crate::usage::{CostEntry, ServiceMetrics, UsageRow};
 
@@ -143,6 +144,9 @@ pub enum Write {
     AddCost(CostEntry),
     /// Empties the metrics of one service, or of all: a marker row, so the entries stay.
     ClearMetrics { service: Option<String> },
+    /// Keeps a client's report, with masks where it names credentials; the oldest one goes when there are more than
+    /// [`crate::report::KEPT`].
+    AddReport { kind: String, body: Json },
     /// Makes a kept version current again, as a new revision.
     Restore { kind: Kind, parent: Option<String>, id: String, revision: Revision, precondition: Precondition },
     /// Makes one write unless a request or write with this key was made within 24 hours: then its outcome is given
@@ -320,6 +324,19 @@ pub trait Ledger {
     async fn usage(&self, owner: &Owner, cursor: Option<&str>, limit: usize) -> StoreResult<Page<UsageRow>>;
 }
 
+/// Reads of what clients told.
+#[async_trait]
+pub trait Reports {
+    /// The reports, of one kind where one is asked for, newest first.
+    async fn reports(
+        &self,
+        owner: &Owner,
+        kind: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<Report>>;
+}
+
 /// Reads of what happened.
 #[async_trait]
 pub trait Log {
@@ -396,7 +413,7 @@ pub trait Care {
 
 /// A database of one or more owners.
 #[async_trait]
-pub trait Store: Conversations + Documents + Assets + Ledger + Log + Care + Send + Sync {
+pub trait Store: Conversations + Documents + Assets + Ledger + Reports + Log + Care + Send + Sync {
     /// Makes all of `writes`, in their order, or none of them.
     ///
     /// When this returns `Ok`, the writes are on the disk and survive `kill -9` and power loss. Each changed

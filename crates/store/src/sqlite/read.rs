@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 use super::keys::Keys;
 use super::transaction::size;
-use super::{Sqlite, asset, care, change, conversation, document, history, item, message, usage, verify};
+use super::{
+    Sqlite, asset, care, change, conversation, document, history, item, message, report, usage, verify,
+};
 use crate::asset::{Asset, AssetData};
 use crate::change::Changes;
 use crate::conversation::{Conversation, Message, Summary, SummaryFilter};
@@ -21,10 +23,11 @@ use crate::item::{Item, Kind};
 use crate::json::Json;
 use crate::owner::{Id, Owner};
 use crate::page::Page;
+use crate::report::Report;
 use crate::revision::{Cursor, Epoch, Revision};
 use crate::store::{
     Assets, Care, Check, ConversationChunk, ConversationKey, Conversations, Counts, Documents, Ledger, Log,
-    Order, Outcome, Store, Write, Writer,
+    Order, Outcome, Reports, Store, Write, Writer,
 };
 use crate::usage::{ServiceMetrics, UsageRow};
 
@@ -425,6 +428,23 @@ impl Ledger for Sqlite {
         let cursor = cursor.map(str::to_owned);
         self.read(owner, move |connection, _, owner| usage::page(connection, owner, cursor.as_deref(), limit))
             .await
+    }
+}
+
+#[async_trait]
+impl Reports for Sqlite {
+    async fn reports(
+        &self,
+        owner: &Owner,
+        kind: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<Report>> {
+        let (kind, cursor) = (kind.map(str::to_owned), cursor.map(str::to_owned));
+        self.read(owner, move |connection, _, owner| {
+            report::page(connection, owner, kind.as_deref(), cursor.as_deref(), limit)
+        })
+        .await
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::transaction::Transaction;
-use super::{asset, conversation, document, history, item, message, usage};
+use super::{asset, conversation, document, history, item, message, report, usage};
 use crate::error::{ApplyError, StoreError, StoreResult};
 use crate::store::{Idempotency, Outcome, Write, Writer};
 
@@ -106,6 +106,7 @@ fn one(tx: &mut Transaction<'_>, write: Write) -> StoreResult<Outcome> {
         Write::DeleteAsset { id, force, precondition } => asset::delete(tx, &id, force, &precondition),
         Write::AddCost(entry) => usage::add_cost(tx, &entry),
         Write::ClearMetrics { service } => usage::clear(tx, service.as_deref()),
+        Write::AddReport { kind, body } => report::add(tx, &kind, &body),
         Write::Restore { kind, parent, id, revision, precondition } => {
             history::restore(tx, kind, parent.as_deref(), &id, revision, &precondition)
         }

@@ -76,6 +76,7 @@ impl Touched {
             Kind::Asset => drop(self.assets.0.insert(change.id, is_gone)),
             Kind::Document => drop(self.stores.insert((change.id, change.parent.unwrap_or_default()))),
             Kind::Usage => drop(self.stores.insert((METRICS.to_owned(), String::new()))),
+            Kind::Report => {}
             Kind::LlmService
             | Kind::LlmModel
             | Kind::LlmAssignment
