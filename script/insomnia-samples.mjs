@@ -19,9 +19,9 @@ export const GROUPS = [
   { name: 'Costs', paths: ['/api/metrics', '/api/usage'] },
   { name: 'Import and export', paths: ['/api/imports', '/api/export'] },
   { name: 'Batch', paths: ['/api/batch'] },
-  { name: 'Changes', paths: ['/api/changes'] },
+  { name: 'Changes', paths: ['/api/changes', '/api/state'] },
   { name: 'History', paths: ['/api/history'] },
-  { name: 'Requests', paths: ['/api/requests'] },
+  { name: 'Requests', paths: ['/api/requests', '/api/reports'] },
   { name: 'Backups', paths: ['/api/backups'] },
 ];
 
@@ -117,6 +117,7 @@ export const SAMPLES = {
   'GET /api/openai-models': [{ answers: 400 }],
   'POST /api/test-ai': [{ body: { prompt: 'Hello' }, answers: 500 }],
 
+  'POST /api/reports': [{ body: { kind: 'shadow', client: 'sample', differences: [] } }],
   'POST /api/personas': [{ body: persona }],
   'PUT /api/personas/custom/{}': [{ ids: [PERSONA], body: persona }],
   'GET /api/personas/custom/{}': [{ ids: [PERSONA] }],

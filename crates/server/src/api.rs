@@ -26,9 +26,12 @@ pub mod models;
 pub mod openapi;
 pub mod personas;
 pub mod precondition;
+pub mod reports;
 pub mod request;
 pub mod requests;
+pub mod state;
 pub mod store_list;
+pub mod store_read;
 pub mod stores;
 pub mod stores_init;
 pub mod stream;
@@ -80,8 +83,9 @@ fn surround(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(store_list::list_stores, stores::save_store))
+        .routes(routes!(state::get_state))
         .routes(routes!(stores_init::get_init, stores_init::init_stores))
-        .routes(routes!(stores::get_store, stores::put_store, stores::delete_store))
+        .routes(routes!(store_read::get_store, stores::put_store, stores::delete_store))
         .routes(routes!(chat_list::list_chats, chats::save_chat))
         .routes(routes!(chats::get_chat, chats::put_chat, chats::patch_chat, chats::delete_chat))
         .routes(routes!(messages::list_messages))
@@ -122,6 +126,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_live))
         .routes(routes!(health::get_prometheus))
+        .routes(routes!(reports::list_reports, reports::add_report))
         .routes(routes!(backups::list_backups, backups::make_backup))
         .routes(routes!(backups::get_backup))
         .routes(routes!(backups::verify_backup))

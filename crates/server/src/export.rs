@@ -89,25 +89,32 @@ fn hide_secrets(document: &mut Document) {
     document.data = Some(if secret { mask(&data) } else { data });
 }
 
-fn keyval_key(name: &str) -> Option<&str> {
+/// The key in `keyval-store` of a document that is there; `None` for those in `localStorage`.
+pub(crate) fn keyval_key(name: &str) -> Option<&str> {
     if name.contains(CHATS) { Some(name) } else { name.strip_prefix(KEYVAL_PREFIX) }
 }
 
 /// What the browser's `JSON.parse` gives: `{state, version, …}`, or the bare value.
 fn browser_value(document: &Document) -> String {
     let data = document.data.as_ref().map_or("null", |d| d.as_str());
+    let (before, after) = around_state(document);
+    [&before, data, &after].concat()
+}
+
+/// What stands before and after the state of a document where the browser keeps it; nothing around a bare value.
+pub(crate) fn around_state(document: &Document) -> (String, String) {
     if document.bare {
-        return data.to_owned();
+        return (String::new(), String::new());
     }
-    let mut text = format!("{{\"state\":{data}");
+    let mut after = String::new();
     if let Some(version) = &document.version {
-        let _ = write!(text, ",\"version\":{}", version.as_str());
+        let _ = write!(after, ",\"version\":{}", version.as_str());
     }
     for member in document.beside.iter().filter_map(|b| b.members()).flatten() {
-        let _ = write!(text, ",{}:{}", member.raw_key, member.value);
+        let _ = write!(after, ",{}:{}", member.raw_key, member.value);
     }
-    text.push('}');
-    text
+    after.push('}');
+    ("{\"state\":".to_owned(), after)
 }
 
 /// Values of `keyval-store` are JSON inside a string; a bare string is itself.

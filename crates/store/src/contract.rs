@@ -11,6 +11,7 @@ mod entities;
 mod feed;
 mod kept;
 mod ledger;
+mod reports;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,6 +26,7 @@ pub use entities::*;
 pub use feed::*;
 pub use kept::*;
 pub use ledger::*;
+pub use reports::*;
 
 /// A time that a test moves.
 #[derive(Debug, Clone)]
@@ -71,7 +73,7 @@ impl Fixture {
     }
 
     pub async fn apply(&self, write: Write) -> StoreResult<Outcome> {
-        self.store.apply(&self.writer, vec![write]).await.map(|mut outcomes| outcomes.remove(0))
+        Ok(self.store.apply(&self.writer, vec![write]).await?.remove(0))
     }
 
     pub async fn put_chat(&self, id: &str, text: &str) -> Outcome {
@@ -150,6 +152,7 @@ macro_rules! contract_tests {
             incognito_conversations_are_refused,
             deleting_what_is_absent_says_so,
             lists_follow_the_order_that_is_asked_for,
+            only_what_changed_after_a_revision_is_listed,
             summaries_come_in_pages_and_filters,
             messages_come_in_pages_from_the_newest,
             owners_do_not_see_each_other,
@@ -189,6 +192,8 @@ macro_rules! contract_tests {
             clearing_a_service_leaves_the_others,
             copies_of_an_answer_are_one_row_of_the_ledger,
             the_saved_metrics_are_a_baseline,
+            reports_come_back_whole_and_newest_first,
+            only_the_newest_reports_are_kept_and_no_credentials,
         );
     };
     (@each $make:expr, $($name:ident),* $(,)?) => {

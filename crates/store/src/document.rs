@@ -57,8 +57,18 @@ pub enum Mode {
     Merge,
 }
 
-/// Stores that belong to one device and are never given to another.
+/// Stores that belong to one device, which has its own ones or shares one without a device.
 pub fn is_device_local(name: &str) -> bool {
     matches!(name, "app-device" | "agi-live-file" | "agi-logger-log" | "app-app-chat-panes-2" | "app-state")
         || name.starts_with("joy-")
+}
+
+/// What a device without documents of its own is given of another: what its user would set up again anyway.
+pub fn is_lent(name: &str) -> bool {
+    name == "app-app-chat-panes-2" || name.starts_with("joy-")
+}
+
+/// Device-local stores that mean nothing on any other device, nor after an import without one.
+pub fn is_private(name: &str) -> bool {
+    matches!(name, "app-device" | "agi-logger-log" | "agi-live-file")
 }

@@ -76,6 +76,64 @@ pub enum StoreError {
     Internal(String),
 }
 
+impl StoreError {
+    /// Whether a write itself is at fault, and not its request as a whole or the database.
+    fn is_of_one_write(&self) -> bool {
+        match self {
+            Self::Conflict { .. }
+            | Self::InvalidId(_)
+            | Self::InvalidBody(_)
+            | Self::Incognito
+            | Self::AmbiguousMessageId(_)
+            | Self::ConversationNotFound(_)
+            | Self::MessageNotFound(_)
+            | Self::NotFound(_)
+            | Self::MassDelete { .. }
+            | Self::AssetInUse(_)
+            | Self::IdempotencyMismatch
+            | Self::PatchFailed(_) => true,
+            Self::Busy
+            | Self::DiskFull
+            | Self::ReadOnly
+            | Self::Unavailable(_)
+            | Self::Corrupt(_)
+            | Self::Newer { .. }
+            | Self::HalfMigrated { .. }
+            | Self::WrongKey(_)
+            | Self::NotHoldfast(_)
+            | Self::Internal(_) => false,
+        }
+    }
+}
+
+/// Why none of a request's writes were made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyError {
+    /// The place of the write that is at fault, from 0; `None` when none of them is.
+    pub index: Option<usize>,
+    /// What went wrong.
+    pub error: StoreError,
+}
+
+impl ApplyError {
+    /// The error of the write at `index`.
+    pub(crate) fn at(index: usize, error: StoreError) -> Self {
+        Self { index: error.is_of_one_write().then_some(index), error }
+    }
+}
+
+impl From<StoreError> for ApplyError {
+    fn from(error: StoreError) -> Self {
+        Self { index: None, error }
+    }
+}
+
+impl From<ApplyError> for StoreError {
+    fn from(failed: ApplyError) -> Self {
+        failed.error
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

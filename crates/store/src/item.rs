@@ -32,11 +32,13 @@ pub enum Kind {
     Asset,
     /// A row of the ledger.
     Usage,
+    /// A client's report.
+    Report,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Conversation,
         Self::Message,
         Self::Document,
@@ -50,6 +52,7 @@ impl Kind {
         Self::WorkspaceFiles,
         Self::Asset,
         Self::Usage,
+        Self::Report,
     ];
 
     /// The name in the changes feed.
@@ -68,6 +71,7 @@ impl Kind {
             Self::WorkspaceFiles => "workspace_files",
             Self::Asset => "asset",
             Self::Usage => "usage",
+            Self::Report => "report",
         }
     }
 

@@ -18,6 +18,7 @@ pub mod json;
 pub mod owner;
 pub mod page;
 pub mod position;
+pub mod report;
 pub mod revision;
 pub mod seal;
 #[allow(clippy::disallowed_types, reason = "the one place where SQLite is spoken")]
@@ -28,7 +29,7 @@ pub mod usage;
 
 use std::sync::Arc;
 
-pub use error::{StoreError, StoreResult};
+pub use error::{ApplyError, StoreError, StoreResult};
 pub use item::Kind;
 pub use json::{Json, JsonError};
 pub use owner::{Id, Owner};

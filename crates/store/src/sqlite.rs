@@ -16,6 +16,7 @@ mod message;
 mod migration;
 mod read;
 mod readers;
+mod report;
 mod transaction;
 mod usage;
 mod verify;

@@ -13,12 +13,13 @@ use crate::asset::{Asset, AssetData};
 use crate::change::Changes;
 use crate::conversation::{Conversation, Message, MessageCounts, Summary, SummaryFilter};
 use crate::document::{Document, Mode, NewDocument};
-use crate::error::StoreResult;
+use crate::error::{ApplyError, StoreResult};
 use crate::history::{Version, VersionBody, VersionFilter};
 use crate::item::{Item, Kind};
 use crate::json::Json;
 use crate::owner::{Id, Owner};
 use crate::page::Page;
+use crate::report::Report;
 use crate::revision::{Cursor, Epoch, Precondition, Revision};
 use crate::usage::{CostEntry, ServiceMetrics, UsageRow};
 
@@ -143,8 +144,14 @@ pub enum Write {
     AddCost(CostEntry),
     /// Empties the metrics of one service, or of all: a marker row, so the entries stay.
     ClearMetrics { service: Option<String> },
+    /// Keeps a client's report, with masks where it names credentials; the oldest one goes when there are more than
+    /// [`crate::report::KEPT`].
+    AddReport { kind: String, body: Json },
     /// Makes a kept version current again, as a new revision.
     Restore { kind: Kind, parent: Option<String>, id: String, revision: Revision, precondition: Precondition },
+    /// Makes one write unless a request or write with this key was made within 24 hours: then its outcome is given
+    /// again. The same key with another request is [`crate::StoreError::IdempotencyMismatch`].
+    Once { idempotency: Idempotency, write: Box<Write> },
 }
 
 /// What became of an entity.
@@ -222,8 +229,17 @@ pub trait Conversations {
     /// Only its head (with `messages` emptied), and both revisions.
     async fn conversation_head(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Conversation>>;
 
-    /// The keys of all conversations, for [`Conversations::conversation_chunk`].
-    async fn conversation_keys(&self, owner: &Owner, order: Order) -> StoreResult<Vec<ConversationKey>>;
+    /// The keys of all conversations that changed after `after` (0: of all), for
+    /// [`Conversations::conversation_chunk`].
+    async fn conversation_keys(
+        &self,
+        owner: &Owner,
+        order: Order,
+        after: Revision,
+    ) -> StoreResult<Vec<ConversationKey>>;
+
+    /// How many conversations there are.
+    async fn conversation_count(&self, owner: &Owner) -> StoreResult<u64>;
 
     /// The texts of some of `keys`, from the first on, until about `budget` bytes are read (at least one
     /// key is taken), each after `separator`. No lock is held between chunks.
@@ -291,6 +307,9 @@ pub trait Assets {
     /// One record with its data.
     async fn asset(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Asset>>;
 
+    /// How many assets there are.
+    async fn asset_count(&self, owner: &Owner) -> StoreResult<u64>;
+
     /// The bytes of one.
     async fn asset_data(&self, owner: &Owner, id: &Id) -> StoreResult<Option<AssetData>>;
 }
@@ -303,6 +322,19 @@ pub trait Ledger {
 
     /// The rows of the ledger, newest first.
     async fn usage(&self, owner: &Owner, cursor: Option<&str>, limit: usize) -> StoreResult<Page<UsageRow>>;
+}
+
+/// Reads of what clients told.
+#[async_trait]
+pub trait Reports {
+    /// The reports, of one kind where one is asked for, newest first.
+    async fn reports(
+        &self,
+        owner: &Owner,
+        kind: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<Report>>;
 }
 
 /// Reads of what happened.
@@ -381,7 +413,7 @@ pub trait Care {
 
 /// A database of one or more owners.
 #[async_trait]
-pub trait Store: Conversations + Documents + Assets + Ledger + Log + Care + Send + Sync {
+pub trait Store: Conversations + Documents + Assets + Ledger + Reports + Log + Care + Send + Sync {
     /// Makes all of `writes`, in their order, or none of them.
     ///
     /// When this returns `Ok`, the writes are on the disk and survive `kill -9` and power loss. Each changed
@@ -390,7 +422,9 @@ pub trait Store: Conversations + Documents + Assets + Ledger + Log + Care + Send
     ///
     /// With an idempotency key, a request that was answered within 24 hours is not made again but answered
     /// as before; the same key with another request is [`crate::StoreError::IdempotencyMismatch`].
-    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> StoreResult<Vec<Outcome>>;
+    ///
+    /// The error names the write that is at fault, where one of them is.
+    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> Result<Vec<Outcome>, ApplyError>;
 
     /// The line of history this store is in.
     fn epoch(&self) -> Epoch;

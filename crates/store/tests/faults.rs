@@ -17,11 +17,15 @@ fn writer() -> Writer {
 }
 
 async fn put(store: &Arc<dyn Store>, chat: &str, text: &str) -> Result<(), StoreError> {
-    store.apply(&writer(), vec![put_chat(chat, &chat_with(chat, &[("m", text)]))]).await.map(drop)
+    store
+        .apply(&writer(), vec![put_chat(chat, &chat_with(chat, &[("m", text)]))])
+        .await
+        .map(drop)
+        .map_err(Into::into)
 }
 
 async fn chats(store: &Arc<dyn Store>) -> usize {
-    store.conversation_keys(&Owner::local(), holdfast_store::store::Order::List).await.unwrap().len()
+    store.conversation_keys(&Owner::local(), holdfast_store::store::Order::List, 0).await.unwrap().len()
 }
 
 async fn expect_sound(store: &Arc<dyn Store>) {

@@ -91,3 +91,25 @@ export function joinPatches(first: HeadPatch, then: HeadPatch): HeadPatch {
   const unset = [...new Set([...first.unset, ...then.unset])].filter((key) => !(key in then.set));
   return { set, unset };
 }
+
+/** A later entry of the same entity, which goes on from what the earlier one is based on. */
+export function succeed(old: Entry, later: Entry): Entry {
+  const { body: oldBody, rejected: _, ...before } = old;
+  const { body, baseBody, ...rest } = later;
+  const isPatch = later.kind === 'head' && oldBody !== undefined && body !== undefined;
+  const text = isPatch ? JSON.stringify(joinPatches(patchOf(oldBody), patchOf(body))) : body;
+  const was = isPatch ? JSON.stringify(joinPatches(patchOf(baseBody), patchOf(old.baseBody))) : old.baseBody;
+  return {
+    ...before,
+    ...rest,
+    order: old.order,
+    base: old.base,
+    version: old.version + later.version + 1,
+    ...(text === undefined ? {} : { body: text }),
+    ...(was === undefined ? {} : { baseBody: was }),
+  };
+}
+
+function patchOf(text: string | undefined): HeadPatch {
+  return JSON.parse(text ?? '{"set":{},"unset":[]}') as HeadPatch;
+}

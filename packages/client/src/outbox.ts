@@ -2,7 +2,7 @@ import { later, type Cursor } from './cursor.js';
 import { deliver, type Delivery } from './delivery.js';
 import { Divergence } from './divergence.js';
 import type { Edit, HeadPatch } from './edit.js';
-import { baseTextOf, existed, joinPatches, keyOf, textOf, type Entry } from './entry.js';
+import { baseTextOf, existed, joinPatches, keyOf, succeed, textOf, type Entry } from './entry.js';
 import { KEEPALIVE_BYTES } from './keepalive.js';
 import { Observable } from './observable.js';
 import { createResolver, type Resolution } from './resolve.js';
@@ -14,6 +14,9 @@ export interface OutboxStorage {
   /** Both in one transaction. */
   write(put: Entry[], remove: string[]): Promise<void>;
 }
+
+/** What an entry is of. */
+export type Entity = Pick<Entry, 'kind' | 'id' | 'parent'>;
 
 /** Something that both sides had changed. Nothing of it is lost: `kept` says where ours went. */
 export interface Conflict {
@@ -37,8 +40,8 @@ export interface OutboxStatus {
 export interface OutboxOptions {
   storage: OutboxStorage;
   transport: Transport;
-  /** Up to where this browser knows what the server has: the base of edits of what was not written since. */
-  seen: () => Cursor | null;
+  /** Up to where the app has what the server has of an entity: the base of edits of what was not written since. */
+  seen: (entity: Entity) => Cursor | null;
   /** The record of an asset, where its entry came from an earlier visit. */
   readAsset?: (id: string) => Promise<unknown>;
   /** A whole conversation as the app has it now, to bring one back that was deleted elsewhere. */
@@ -98,7 +101,7 @@ export class Outbox {
   }
 
   /** Whether a write of this entity is pending. */
-  has(entity: { kind: string; id: string; parent?: string }): boolean {
+  has(entity: Entity): boolean {
     return this.#entries.has(keyOf(entity));
   }
 
@@ -144,22 +147,29 @@ export class Outbox {
     return this.#stopped;
   }
 
+  /** Takes over writes that were left behind by another tab. They are sent before what is pending here. */
+  adopt(entries: readonly Entry[]): Promise<void> {
+    return this.#changed(new Set(this.#precede(entries)), new Set());
+  }
+
   async #load(): Promise<void> {
-    const stored = (await this.#options.storage.load()).sort((a, b) => a.order - b.order);
-    const early = this.pending();
-    this.#entries.clear();
-    for (const entry of stored) this.#entries.set(entry.key, entry);
-    this.#order = Math.max(this.#order, ...stored.map((e) => e.order + 1));
-    // Edits that came before the stored ones were read are later than them.
-    for (const entry of early) {
-      const old = this.#entries.get(entry.key);
-      const base = old
-        ? { base: old.base, ...(old.baseBody === undefined ? {} : { baseBody: old.baseBody }) }
-        : {};
-      this.#entries.set(entry.key, { ...entry, ...base });
-    }
+    this.#precede(await this.#options.storage.load());
     this.#report();
     this.#start();
+  }
+
+  /** Puts earlier entries before those that are here: these are later, and go on from what the others are based on. */
+  #precede(earlier: readonly Entry[]): string[] {
+    const here = this.pending();
+    const sorted = [...earlier].sort((a, b) => a.order - b.order);
+    this.#entries.clear();
+    for (const entry of sorted) this.#entries.set(entry.key, entry);
+    for (const entry of here) {
+      const old = this.#entries.get(entry.key);
+      this.#entries.set(entry.key, old ? succeed(old, entry) : entry);
+    }
+    this.#order = Math.max(this.#order, ...sorted.map((e) => e.order + 1));
+    return sorted.map((e) => e.key);
   }
 
   #take(found: Edit, changed: Set<string>, removed: Set<string>): void {
@@ -207,7 +217,7 @@ export class Outbox {
     const { kind, op, id } = edit;
     const body = textOf(edit);
     const baseBody = baseTextOf(edit);
-    const base = existed(edit) ? this.#baseOf(key) : null;
+    const base = existed(edit) ? this.#baseOf(key, edit) : null;
     return {
       key,
       order: this.#order++,
@@ -242,8 +252,8 @@ export class Outbox {
     return body === undefined ? next : { ...next, body };
   }
 
-  #baseOf(key: string): Cursor | null {
-    const seen = this.#options.seen();
+  #baseOf(key: string, entity: Entity): Cursor | null {
+    const seen = this.#options.seen(entity);
     const own = this.#acknowledged.get(key);
     return own && seen ? later(own, seen) : (own ?? seen);
   }

@@ -13,7 +13,7 @@ export interface TransportOptions {
 export interface Request {
   method: string;
   path: string;
-  body?: string | undefined;
+  body?: BodyInit | undefined;
   headers?: Record<string, string>;
   /** Lets the request outlive the page; bodies in flight together may have 64 KiB. */
   keepalive?: boolean;

@@ -1,10 +1,10 @@
 //! What handlers answer: JSON text with its ETag, and a note for the log.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_store::conversation::MessageCounts;
-use holdfast_store::{Epoch, Outcome, Revision};
+use holdfast_store::{Cursor, Epoch, Outcome, Revision};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,8 +21,12 @@ pub struct Answer {
     body: Body,
     kind: &'static str,
     tag: Option<String>,
+    cursor: Option<String>,
     note: Option<String>,
 }
+
+/// The cursor of the changes feed that an answer has seen: what comes after it may be missing here.
+pub const CURSOR: HeaderName = HeaderName::from_static("holdfast-cursor");
 
 impl Answer {
     /// A body that is made from a value.
@@ -33,7 +37,7 @@ impl Answer {
 
     /// A body that is JSON text already.
     pub fn text(body: impl Into<Body>) -> Self {
-        Self { body: body.into(), kind: "application/json", tag: None, note: None }
+        Self { body: body.into(), kind: "application/json", tag: None, cursor: None, note: None }
     }
 
     /// The same with another media type.
@@ -47,6 +51,13 @@ impl Answer {
     #[must_use]
     pub fn tag(mut self, epoch: &Epoch, revision: Revision, view: &str) -> Self {
         self.tag = Some(etag(epoch, revision, view));
+        self
+    }
+
+    /// The same with the header `Holdfast-Cursor`; the cursor was read before the data.
+    #[must_use]
+    pub fn cursor(mut self, cursor: &Cursor) -> Self {
+        self.cursor = Some(cursor.to_string());
         self
     }
 
@@ -68,6 +79,9 @@ impl IntoResponse for Answer {
         if let Some(tag) = self.tag.and_then(|t| HeaderValue::from_str(&t).ok()) {
             headers.insert(header::ETAG, tag);
             headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        }
+        if let Some(cursor) = self.cursor.and_then(|c| HeaderValue::from_str(&c).ok()) {
+            headers.insert(CURSOR, cursor);
         }
         if let Some(note) = self.note {
             response.extensions_mut().insert(Note(note));

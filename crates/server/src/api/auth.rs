@@ -17,7 +17,7 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Holdfast-Client, Last-Event-ID, Range",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Location, Retry-After, X-Request-Id, Content-Range, Holdfast-Epoch, Holdfast-Revision, Holdfast-Hash",
+    "ETag, Location, Retry-After, X-Request-Id, Content-Range, Holdfast-Cursor, Holdfast-Epoch, Holdfast-Revision, Holdfast-Hash",
 );
 
 /// Lets a request through, or refuses it before any handler sees it.

@@ -116,7 +116,8 @@ pub async fn list_changes(
     })
 }
 
-fn cursor(text: Option<&str>) -> ApiResult<Option<Cursor>> {
+/// A cursor of the query; `None` when it is missing or empty. Errors: 400 when it has another form.
+pub(crate) fn cursor(text: Option<&str>) -> ApiResult<Option<Cursor>> {
     text.filter(|t| !t.is_empty())
         .map(|t| {
             Cursor::parse(t).ok_or_else(|| ApiError::invalid_query("A cursor has the form <epoch>-<seq>"))

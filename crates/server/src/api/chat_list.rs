@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
-use holdfast_store::Json;
+use axum::http::{HeaderMap, StatusCode, header};
 use holdfast_store::conversation::{Summary, SummaryFilter};
 use holdfast_store::store::Order;
+use holdfast_store::{Cursor, Json, Revision};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::answer::Answer;
-use crate::api::error::{ApiError, ApiResult, ErrorBody};
+use crate::api::changes::cursor;
+use crate::api::error::{ApiError, ApiResult, Code, ErrorBody};
 use crate::api::request::{Caller, Params};
 use crate::api::stream::{self, Frame};
 use crate::app::App;
@@ -32,6 +33,10 @@ pub struct ListQuery {
     folder: Option<String>,
     /// Only those with `updated` at or after this time, in milliseconds since 1970.
     updated_since: Option<i64>,
+    /// With full lists: only those that changed after this cursor, `<epoch>-<seq>`.
+    changed_since: Option<String>,
+    /// With full lists: `list` is the app's own order; by default `recent`.
+    order: Option<String>,
 }
 
 impl ListQuery {
@@ -42,6 +47,32 @@ impl ListQuery {
             || self.archived.is_some()
             || self.folder.is_some()
             || self.updated_since.is_some()
+    }
+
+    /// Whether it asks for what only full lists answer.
+    fn is_of_full_lists(&self) -> bool {
+        self.changed_since.is_some() || self.order.is_some()
+    }
+
+    fn order(&self) -> ApiResult<Order> {
+        match self.order.as_deref() {
+            None | Some("recent") => Ok(Order::Recent),
+            Some("list") => Ok(Order::List),
+            Some(other) => {
+                Err(ApiError::invalid_query(format!("Unknown order '{other}': use recent or list")))
+            }
+        }
+    }
+
+    /// The revision after which conversations are asked for; 0 for all. Errors: 410 when `changed_since` cannot
+    /// be reached from `now`.
+    fn after(&self, now: &Cursor) -> ApiResult<Revision> {
+        let Some(asked) = cursor(self.changed_since.as_deref())? else { return Ok(0) };
+        if asked.epoch == now.epoch && asked.seq <= now.seq {
+            return Ok(asked.seq);
+        }
+        let message = "The cursor is of another line of history: what changed since it is not known";
+        Err(ApiError::new(StatusCode::GONE, Code::CursorReset, message))
     }
 }
 
@@ -94,8 +125,9 @@ pub struct SummaryPage {
     pub epoch: String,
 }
 
-/// All conversations, by `updated` then `created`, newest first. With `view=summary` a [`SummaryPage`]; with
-/// `Accept: application/x-ndjson` one conversation per line, then `{"end":true,"count":n}`.
+/// All conversations, by `updated` then `created`, newest first, or in the app's order. With `view=summary` a
+/// [`SummaryPage`]; with `Accept: application/x-ndjson` one conversation per line, then `{"end":true,"count":n}`.
+/// The header `Holdfast-Cursor` is the `changed_since` of the next list.
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ChatList {
@@ -125,6 +157,9 @@ pub async fn list_chats(
     headers: HeaderMap,
 ) -> ApiResult<Answer> {
     match query.view.as_deref() {
+        Some("summary") if query.is_of_full_lists() => {
+            return Err(ApiError::invalid_query("changed_since and order are for full lists"));
+        }
         Some("summary") => return list_summaries(&app, &caller, query).await,
         None | Some("full") if query.pages() => {
             let message = "limit, cursor, archived, folder and updated_since need view=summary";
@@ -139,10 +174,12 @@ pub async fn list_chats(
     let lines = accept.contains("application/x-ndjson");
     // Read before the keys: a write in between makes the tag older than the list, never newer.
     let seen = app.store.cursor(&caller.owner).await?;
-    let keys = app.store.conversation_keys(&caller.owner, Order::Recent).await?;
+    let (order, after) = (query.order()?, query.after(&seen)?);
+    let keys = app.store.conversation_keys(&caller.owner, order, after).await?;
     let note = format!("{} conversation{}", keys.len(), if keys.len() == 1 { "" } else { "s" });
     let body = stream::conversations(Arc::clone(&app), caller.owner, keys, frame(lines));
-    let answer = Answer::text(body).note(note).tag(&seen.epoch, seen.seq, if lines { "ndjson" } else { "" });
+    let answer = Answer::text(body).note(note).cursor(&seen);
+    let answer = answer.tag(&seen.epoch, seen.seq, if lines { "ndjson" } else { "" });
     Ok(if lines { answer.kind("application/x-ndjson") } else { answer })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_store::json::quote;
-use holdfast_store::{Json, JsonError, StoreError, seal};
+use holdfast_store::{ApplyError, Json, JsonError, StoreError, seal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +30,7 @@ pub enum Code {
     AmbiguousMessageId,
     RevisionConflict,
     PreconditionRequired,
+    CursorReset,
     MassDeleteUnconfirmed,
     IncognitoNotStored,
     IdempotencyMismatch,
@@ -223,6 +224,7 @@ fn hint(code: Code) -> Cow<'static, str> {
         Code::AmbiguousMessageId => "Write the whole conversation with PUT /api/chats/{id}.",
         Code::RevisionConflict => "Read what is stored, bring your change into it, and write with its ETag.",
         Code::PreconditionRequired => "Send the ETag of your last read as If-Match.",
+        Code::CursorReset => "List everything again, and go on from the cursor of that answer.",
         Code::MassDeleteUnconfirmed => {
             "Send If-Match, use ?mode=merge, or confirm the number with ?confirm=."
         }
@@ -260,6 +262,12 @@ impl From<JsonError> for ApiError {
             }
             JsonError::TooDeep => Self::new(status, Code::TooDeep, format!("Invalid JSON: {error}")),
         }
+    }
+}
+
+impl From<ApplyError> for ApiError {
+    fn from(failed: ApplyError) -> Self {
+        failed.error.into()
     }
 }
 

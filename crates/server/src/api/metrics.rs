@@ -132,7 +132,8 @@ pub async fn clear_service_metrics(
     written(&app, "Service metrics cleared successfully", Some(service.to_string()), &outcome)
 }
 
-fn cost_entry(fields: &Fields<'_>) -> ApiResult<CostEntry> {
+/// The cost entry in the fields of a request. Errors: 400 without a service, or for costs that are no numbers.
+pub(crate) fn cost_entry(fields: &Fields<'_>) -> ApiResult<CostEntry> {
     let service_id = fields.text("serviceId").filter(|s| !s.is_empty());
     let costs = fields.raw("costs").unwrap_or("{}");
     // The flat names are those of the first system's guide.

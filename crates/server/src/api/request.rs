@@ -217,7 +217,8 @@ impl FromRequest<Arc<App>> for ImportBody {
 }
 
 impl Body {
-    async fn within(request: Request, limit: usize) -> ApiResult<Self> {
+    /// A body of at most `limit` bytes. Errors: 413 for a larger one, 415 for what is no JSON.
+    pub(crate) async fn within(request: Request, limit: usize) -> ApiResult<Self> {
         let kind = media_type(request.headers());
         let is_json = kind == "application/json" || kind.ends_with("+json");
         if !is_json {

@@ -1,34 +1,23 @@
-//! `/api/stores`: the app's stores as whole documents, whatever tables are beneath.
+//! Writes of `/api/stores`: the app's stores as whole documents, whatever tables are beneath.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use holdfast_store::document::{Document, Mode, NewDocument, is_device_local};
 use holdfast_store::item::{self, CHATS};
-use holdfast_store::json::{self, quote};
-use holdfast_store::store::Order;
 use holdfast_store::{Effect, Id, Json, Outcome, StoreError, Write, seal};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::answer::{Answer, Counts, sql_time};
+use crate::api::answer::{Answer, Counts};
 use crate::api::error::{ApiError, ApiResult, ErrorBody};
 use crate::api::request::{Body, Caller, Fields, Params, PathId};
-use crate::api::stream::{self, Frame};
 use crate::app::App;
 
 /// A store's state as this caller may see it: chats are never masked, they hold none of our secrets.
 pub(crate) fn shown(caller: &Caller, name: &str, data: Json) -> Json {
     let secret = name != CHATS && (name == "app-models" || seal::is_secret(name, data.as_str()));
     if secret { caller.shown(data) } else { data }
-}
-
-/// Which store of which device.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct DeviceQuery {
-    /// With device-local stores: whose; by default that of `Holdfast-Client`.
-    device: Option<String>,
 }
 
 /// The device whose store is meant; empty for shared ones, and for callers that do not say which they are.
@@ -54,7 +43,7 @@ pub(crate) fn check_name(name: &Id) -> ApiResult<()> {
 }
 
 /// A store of a device, or the shared one where the device has none of its own.
-async fn find(
+pub(crate) async fn find(
     app: &App,
     caller: &Caller,
     name: &Id,
@@ -66,84 +55,6 @@ async fn find(
         return Ok(own);
     }
     Ok(app.store.document(&caller.owner, name, "", shell).await?)
-}
-
-/// One store. `data` is the object.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct StoreAnswer {
-    pub success: bool,
-    pub name: String,
-    #[schema(value_type = serde_json::Value)]
-    pub data: Json,
-    #[schema(value_type = Option<i64>)]
-    pub version: Option<Json>,
-    pub device: String,
-    pub bare: bool,
-    #[schema(value_type = Option<Object>)]
-    pub beside: Option<Json>,
-    pub created_at: String,
-    pub updated_at: String,
-    pub revision: i64,
-    pub epoch: String,
-}
-
-/// Gives one store, whole
-#[utoipa::path(get, path = "/api/stores/{name}", tag = "stores", params(("name" = String, Path), DeviceQuery),
-    responses((status = 200, body = StoreAnswer), (status = "default", body = ErrorBody)))]
-pub async fn get_store(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    PathId(name): PathId,
-    Params(query): Params<DeviceQuery>,
-) -> ApiResult<Answer> {
-    let shell = name.as_str() == CHATS;
-    let device = device(&name, query.device, &caller)?;
-    let document = find(&app, &caller, &name, &device, shell).await?;
-    let mut document = document.ok_or_else(|| ApiError::store_not_found(&name))?;
-    let (revision, is_own) = (document.revision, document.device == device);
-    let data = document.data.take().unwrap_or_else(|| Json::from_value(&serde_json::Value::Null));
-    let data = shown(&caller, name.as_str(), data);
-    let prefix = format!(r#"{{"success":true,"name":{},"data":"#, quote(name.as_str()));
-    let suffix = document_end(&document, &app.store.epoch().to_string());
-    let answer = match conversations_at(data.as_str()).filter(|_| shell) {
-        None => Answer::text([prefix.as_str(), data.as_str(), &suffix].concat()),
-        Some(at) => {
-            let (before, after) = data.as_str().split_at(at);
-            let keys = app.store.conversation_keys(&caller.owner, Order::List).await?;
-            let end = [after, &suffix].concat();
-            let frame = Frame { prefix: prefix + before, separator: b',', suffix: Box::new(move |_| end) };
-            Answer::text(stream::conversations(Arc::clone(&app), caller.owner.clone(), keys, frame))
-        }
-    };
-    // The shared store is no base for the device's own one, which does not exist yet.
-    Ok(if is_own { answer.tag(&app.store.epoch(), revision, caller.view()) } else { answer })
-}
-
-/// Where the conversations go in a shell: inside the empty array.
-fn conversations_at(shell: &str) -> Option<usize> {
-    let member = json::members(shell)?.filter(|m| m.key_is(item::CONVERSATIONS)).last()?;
-    member.value.starts_with('[').then_some(member.at + 1)
-}
-
-/// What follows `data` in the answer, as [`StoreAnswer`] has it.
-fn document_end(document: &Document, epoch: &str) -> String {
-    let raw = |json: &Option<Json>| json.as_ref().map_or("null", Json::as_str).to_owned();
-    format!(
-        concat!(
-            r#","version":{},"device":{},"bare":{},"beside":{},"createdAt":{},"updatedAt":{},"#,
-            r#""revision":{},"epoch":{}}}"#
-        ),
-        raw(&document.version),
-        quote(&document.device),
-        document.bare,
-        raw(&document.beside),
-        quote(&sql_time(document.created_at)),
-        quote(&sql_time(document.updated_at)),
-        document.revision,
-        quote(epoch),
-    )
 }
 
 /// How to write a store.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::api::answer::Note;
+use crate::api::answer::{CURSOR, Note};
 use crate::api::error::ApiError;
 use crate::api::precondition::has_current;
 use crate::api::request::LONGEST_WORD;
@@ -160,7 +160,7 @@ fn not_modified(of: &HeaderMap, tag: &str) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     // Without the CORS headers a page of another origin could not read what it has already.
     let cors = [header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS];
-    for name in [header::CACHE_CONTROL, header::VARY].into_iter().chain(cors) {
+    for name in [header::CACHE_CONTROL, header::VARY, CURSOR].into_iter().chain(cors) {
         for value in of.get_all(&name) {
             response.headers_mut().append(&name, value.clone());
         }

@@ -113,6 +113,7 @@ async fn prepare(
         ..OpenOptions::sqlite(to)
     };
     let store = holdfast_store::open(&options).map_err(|why| explain(&why, from))?;
+    discard_snapshots(to);
     let checks = store.verify().await.map_err(|why| explain(&why, from))?;
     let epoch = store.begin_epoch().await.map_err(|why| explain(&why, from))?;
     drop(store);
@@ -121,6 +122,16 @@ async fn prepare(
         return Err(anyhow!("{} was not written back; try again", wal.display()));
     }
     Ok((checks, epoch))
+}
+
+/// What an upgrade of the copy kept of it: the backup itself is that already.
+fn discard_snapshots(copy: &Path) {
+    let beside = copy.parent().and_then(|directory| fs::read_dir(directory).ok());
+    let prefix = format!("{}.schema-", copy.file_name().unwrap_or_default().to_string_lossy());
+    let names = beside.into_iter().flatten().flatten();
+    names
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .for_each(|e| discard(&e.path()));
 }
 
 /// A copy that nobody else can read at any moment.
@@ -203,5 +214,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&database).unwrap(), "database");
         assert_eq!(fs::read_to_string(&log).unwrap(), "log");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_an_upgrade_of_the_copy_kept_does_not_stay_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let (copy, kept) = ("holdfast.db.restore-1", "holdfast.db.schema-1");
+        for name in [copy, "holdfast.db.restore-1.schema-1", kept] {
+            fs::write(path(name), "database").unwrap();
+        }
+        discard_snapshots(&path(copy));
+        let mut left: Vec<_> =
+            fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [copy, kept]);
     }
 }

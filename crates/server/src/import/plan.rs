@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use holdfast_store::json::canonical;
-use holdfast_store::{Json, Kind, Owner, Store, Write, Writer};
+use holdfast_store::{Json, Kind, Owner, Store, StoreError, Write, Writer};
 
 use super::bundle::{Bundle, Format};
 use super::known::Known;
@@ -161,7 +161,7 @@ impl Plan {
         let mut reports = Vec::new();
         for (done, (writes, report)) in self.files.into_iter().enumerate() {
             if !writes.is_empty() {
-                store.apply(writer, writes).await?;
+                store.apply(writer, writes).await.map_err(StoreError::from)?;
             }
             reports.push(report);
             progress(done + 1);

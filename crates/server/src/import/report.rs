@@ -191,5 +191,6 @@ pub(super) fn noun(kind: Kind) -> &'static str {
         Kind::WorkspaceFiles => "workspaces",
         Kind::Asset => "images and sounds",
         Kind::Usage => "usage rows",
+        Kind::Report => "reports",
     }
 }

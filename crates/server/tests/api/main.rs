@@ -15,4 +15,7 @@ mod locked;
 mod openapi;
 mod preconditions;
 mod process;
+mod reports;
 mod server;
+mod state;
+mod values;

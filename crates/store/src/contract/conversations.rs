@@ -309,7 +309,7 @@ pub async fn lists_follow_the_order_that_is_asked_for(t: Fixture) {
         t.put_chat(chat, &format!(r#"{{"id":"{chat}",{times}}}"#)).await;
     }
     let ids = async |order| {
-        let keys = t.store.conversation_keys(t.owner(), order).await.unwrap();
+        let keys = t.store.conversation_keys(t.owner(), order, 0).await.unwrap();
         let chunk = t.store.conversation_chunk(t.owner(), keys, usize::MAX, b',').await.unwrap();
         let mut start = 1;
         let mut ids = Vec::new();
@@ -331,6 +331,23 @@ pub async fn lists_follow_the_order_that_is_asked_for(t: Fixture) {
     .await
     .unwrap();
     assert_eq!(ids(Order::List).await, ["new", "text", "never", "tie", "old"]);
+}
+
+pub async fn only_what_changed_after_a_revision_is_listed(t: Fixture) {
+    for chat in ["a", "b", "c"] {
+        t.put_chat(chat, &chat_with(chat, &[("m", "1")])).await;
+    }
+    let seen = t.store.cursor(t.owner()).await.unwrap().seq;
+    t.put_chat("b", &chat_with("b", &[("m", "2")])).await;
+    t.apply(Write::DeleteConversation { id: id("a"), precondition: Precondition::None }).await.unwrap();
+    let keys = |after| t.store.conversation_keys(t.owner(), Order::List, after);
+    let changed = keys(seen).await.unwrap();
+    let chunk = t.store.conversation_chunk(t.owner(), changed.clone(), usize::MAX, b',').await.unwrap();
+    assert_eq!((changed.len(), chunk.ends.len()), (1, 1));
+    assert!(String::from_utf8(chunk.texts).unwrap().contains(r#""id":"b""#));
+    assert_eq!(keys(0).await.unwrap().len(), 2);
+    assert_eq!(t.store.conversation_count(t.owner()).await.unwrap(), 2);
+    assert_eq!(t.store.asset_count(t.owner()).await.unwrap(), 0);
 }
 
 pub async fn summaries_come_in_pages_and_filters(t: Fixture) {
@@ -386,13 +403,14 @@ pub async fn owners_do_not_see_each_other(t: Fixture) {
     assert!(t.chat("c").await.is_some());
     assert_eq!(t.store.changes(t.owner(), None, 100, &[]).await.unwrap().changes.len(), 2);
     let nobody = Owner::parse("nobody").unwrap();
-    assert!(t.store.conversation_keys(&nobody, Order::List).await.unwrap().is_empty());
+    assert!(t.store.conversation_keys(&nobody, Order::List, 0).await.unwrap().is_empty());
     t.expect_sound().await;
 }
 
 pub async fn a_failed_request_leaves_nothing_behind(t: Fixture) {
     let writes = vec![put_chat("a", &chat_with("a", &[("m", "1")])), put_chat("b", r#"{"id":"other"}"#)];
-    assert!(t.store.apply(&t.writer, writes).await.is_err());
+    let failed = t.store.apply(&t.writer, writes).await.unwrap_err();
+    assert_eq!(failed.index, Some(1), "{failed:?}");
     assert_eq!(t.chat("a").await, None);
     assert!(t.store.changes(t.owner(), None, 10, &[]).await.unwrap().changes.is_empty());
     let outcome = t.put_chat("c", &chat_with("c", &[("m", "1")])).await;

@@ -84,11 +84,20 @@ pub async fn idempotent_requests_happen_once(t: Fixture) {
     let again = t.store.apply(&writer("k", 1), entry()).await.unwrap();
     assert!(!first[0].replayed && again[0].replayed);
     assert_eq!(first[0].revision, again[0].revision);
-    assert_eq!(t.store.apply(&writer("k", 2), entry()).await, Err(StoreError::IdempotencyMismatch));
+    let other = t.store.apply(&writer("k", 2), entry()).await.unwrap_err();
+    assert_eq!(other, StoreError::IdempotencyMismatch.into());
     let usage = t.store.usage(t.owner(), None, 10).await.unwrap();
     assert_eq!(usage.items.len(), 1);
     t.clock.advance(25 * 60 * 60 * 1_000);
     t.store.apply(&writer("k", 2), entry()).await.expect("a day later the key is free");
+    let part = |request: u8| Write::Once {
+        idempotency: Idempotency { key: "part".to_owned(), request: [request; 32] },
+        write: Box::new(entry().remove(0)),
+    };
+    let first = t.store.apply(&t.writer, vec![part(1), part(1)]).await.unwrap();
+    assert!(!first[0].replayed && first[1].replayed, "a key counts inside a request too");
+    let other = t.store.apply(&t.writer, vec![part(1), part(2)]).await.unwrap_err();
+    assert_eq!((other.index, other.error), (Some(1), StoreError::IdempotencyMismatch));
     let delete = vec![Write::DeleteConversation { id: id("none"), precondition: Precondition::None }];
     t.store.apply(&t.writer, delete).await.unwrap();
 }

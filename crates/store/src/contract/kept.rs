@@ -59,7 +59,7 @@ pub async fn a_deleted_conversation_comes_back_whole_and_to_its_place(t: Fixture
     let back = t.apply(restore(Kind::Conversation, None, "b", kept[0].revision)).await.unwrap();
     assert!(back.revision > gone.revision);
     assert_eq!(t.store.content_hash().await.unwrap(), before);
-    assert_eq!(t.store.conversation_keys(t.owner(), Order::List).await.unwrap().len(), 3);
+    assert_eq!(t.store.conversation_keys(t.owner(), Order::List, 0).await.unwrap().len(), 3);
     assert!(t.apply(restore(Kind::Conversation, None, "b", 999)).await.is_err());
     t.expect_sound().await;
 }

@@ -565,7 +565,7 @@ fn default_template(name: &str) -> String {
 }
 
 fn conversations(connection: &Connection, owner: i64) -> StoreResult<String> {
-    let keys = super::read::conversation_keys(connection, owner, Order::List)?;
+    let keys = super::read::conversation_keys(connection, owner, Order::List, 0)?;
     let chunk = super::read::conversation_chunk(connection, owner, &keys, usize::MAX, b',')?;
     let texts = String::from_utf8(chunk.texts).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     Ok(["[", texts.strip_prefix(',').unwrap_or(&texts), "]"].concat())

@@ -150,7 +150,9 @@ pub(super) fn restore(
             document::put(tx, &new, Mode::Merge, None, precondition)
         }
         Kind::Asset => asset::put(tx, &entity, &kept.body, precondition),
-        Kind::Usage => Err(StoreError::InvalidBody("the ledger keeps no versions".to_owned())),
+        Kind::Usage | Kind::Report => {
+            Err(StoreError::InvalidBody("the ledger and reports have no versions".to_owned()))
+        }
         _ => item::put(tx, kind, &entity, &kept.body, &Place::Usual, precondition),
     }
 }

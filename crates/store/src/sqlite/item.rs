@@ -42,7 +42,7 @@ pub(super) fn table(kind: Kind) -> StoreResult<Table> {
         Kind::HiddenPersona => table("hidden_personas", &[]),
         Kind::ConversationPrompt => table("conversation_prompts", &[]),
         Kind::WorkspaceFiles => table("workspace_files", &[]),
-        Kind::Conversation | Kind::Message | Kind::Document | Kind::Asset | Kind::Usage => {
+        Kind::Conversation | Kind::Message | Kind::Document | Kind::Asset | Kind::Usage | Kind::Report => {
             return Err(StoreError::Internal(format!("{} is no entity of a list", kind.name())));
         }
     })

@@ -10,7 +10,10 @@ use crate::error::{StoreError, StoreResult};
 /// One step: the schema version it leads to, and its SQL.
 type Migration = (u32, &'static str);
 
-const MIGRATIONS: &[Migration] = &[(1, include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, include_str!("../../migrations/sqlite/0002_reports.sql")),
+];
 
 /// Runs what is missing; a file that is open for reading must already be up to date.
 pub(super) fn bring_up_to_date(connection: &Connection, path: &Path, writable: bool) -> StoreResult<()> {
@@ -96,6 +99,35 @@ mod tests {
         let copy = Connection::open(snapshot_path(&path, 1)).unwrap();
         assert_eq!(pragma::<u32>(&copy, "user_version").unwrap(), 1);
         assert_eq!(pragma::<u32>(&connection, "user_version").unwrap(), 2);
+    }
+
+    /// Every schema that was ever written is opened by this build, with what is in it.
+    #[tokio::test]
+    async fn a_database_of_each_older_schema_is_copied_upgraded_and_used() {
+        for older in 1..MIGRATIONS.len() {
+            let (_directory, path, connection) = database();
+            run(&connection, &path, true, &MIGRATIONS[..older]).unwrap();
+            connection
+                .execute_batch(
+                    "INSERT INTO owners (key, name, last_seq) VALUES (1, 'local', 1);
+                     INSERT INTO changes (owner, seq, at, kind, id, op, duration_us)
+                         VALUES (1, 1, 0, 'document', 'x', 'put', 0);
+                     INSERT INTO documents (owner, name, device, bare, created_at, updated_at, revision, bytes, hash, data)
+                         VALUES (1, 'x', '', 0, 0, 0, 1, 1, zeroblob(16), '7');",
+                )
+                .unwrap();
+            drop(connection);
+            let store = crate::open(&crate::OpenOptions::sqlite(&path)).unwrap();
+            let owner = crate::Owner::local();
+            let kept =
+                store.document(&owner, &crate::Id::parse("x").unwrap(), "", false).await.unwrap().unwrap();
+            assert_eq!(kept.data.unwrap().as_str(), "7");
+            let body = crate::Json::parse("{}").unwrap();
+            let report = crate::Write::AddReport { kind: "move".to_owned(), body };
+            store.apply(&crate::Writer::new(owner.clone()), vec![report]).await.unwrap();
+            assert_eq!(store.reports(&owner, None, None, 10).await.unwrap().items[0].revision, 2);
+            assert!(snapshot_path(&path, u32::try_from(older).unwrap()).exists());
+        }
     }
 
     #[test]

@@ -10,21 +10,24 @@ use tokio::sync::watch;
 
 use super::keys::Keys;
 use super::transaction::size;
-use super::{Sqlite, asset, care, change, conversation, document, history, item, message, usage, verify};
+use super::{
+    Sqlite, asset, care, change, conversation, document, history, item, message, report, usage, verify,
+};
 use crate::asset::{Asset, AssetData};
 use crate::change::Changes;
 use crate::conversation::{Conversation, Message, Summary, SummaryFilter};
 use crate::document::Document;
-use crate::error::{StoreError, StoreResult};
+use crate::error::{ApplyError, StoreError, StoreResult};
 use crate::history::{Version, VersionBody, VersionFilter};
 use crate::item::{Item, Kind};
 use crate::json::Json;
 use crate::owner::{Id, Owner};
 use crate::page::Page;
+use crate::report::Report;
 use crate::revision::{Cursor, Epoch, Revision};
 use crate::store::{
     Assets, Care, Check, ConversationChunk, ConversationKey, Conversations, Counts, Documents, Ledger, Log,
-    Order, Outcome, Store, Write, Writer,
+    Order, Outcome, Reports, Store, Write, Writer,
 };
 use crate::usage::{ServiceMetrics, UsageRow};
 
@@ -58,22 +61,30 @@ impl Sqlite {
     }
 }
 
-/// The keys of all conversations in an order.
+/// The keys of all conversations that changed after a revision, in an order.
 pub(super) fn conversation_keys(
     connection: &Connection,
     owner: i64,
     order: Order,
+    after: Revision,
 ) -> StoreResult<Vec<ConversationKey>> {
-    let sql = match order {
+    // The index of the order does not have the revision: it is asked for only where it matters.
+    let since = if after > 0 { "AND revision > ?2" } else { "AND ?2 = 0" };
+    let order = match order {
         // NULL is the least of all, so it comes last in a descending order.
-        Order::Recent => {
-            "SELECT key FROM conversations WHERE owner = ?1 ORDER BY updated DESC, created DESC, position"
-        }
-        Order::List => "SELECT key FROM conversations WHERE owner = ?1 ORDER BY position",
+        Order::Recent => "updated DESC, created DESC, position",
+        Order::List => "position",
     };
-    let mut statement = connection.prepare_cached(sql)?;
-    let keys = statement.query_map([owner], |row| row.get(0))?;
+    let sql = format!("SELECT key FROM conversations WHERE owner = ?1 {since} ORDER BY {order}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let keys = statement.query_map([owner, after], |row| row.get(0))?;
     Ok(keys.collect::<Result<_, _>>()?)
+}
+
+/// How many rows of a table an owner has, counted in an index.
+fn count(connection: &Connection, owner: i64, table: &str) -> StoreResult<u64> {
+    let sql = format!("SELECT count(*) FROM {table} WHERE owner = ?1");
+    Ok(connection.prepare_cached(&sql)?.query_row([owner], |row| row.get(0))?)
 }
 
 /// The texts of some conversations.
@@ -283,8 +294,17 @@ impl Conversations for Sqlite {
         self.read(owner, move |connection, _, owner| whole(connection, owner, id.as_str(), false)).await
     }
 
-    async fn conversation_keys(&self, owner: &Owner, order: Order) -> StoreResult<Vec<ConversationKey>> {
-        self.read(owner, move |connection, _, owner| conversation_keys(connection, owner, order)).await
+    async fn conversation_keys(
+        &self,
+        owner: &Owner,
+        order: Order,
+        after: Revision,
+    ) -> StoreResult<Vec<ConversationKey>> {
+        self.read(owner, move |connection, _, owner| conversation_keys(connection, owner, order, after)).await
+    }
+
+    async fn conversation_count(&self, owner: &Owner) -> StoreResult<u64> {
+        self.read(owner, |connection, _, owner| count(connection, owner, "conversations")).await
     }
 
     async fn conversation_chunk(
@@ -388,6 +408,10 @@ impl Assets for Sqlite {
         self.read(owner, move |connection, _, owner| asset::get(connection, owner, id.as_str())).await
     }
 
+    async fn asset_count(&self, owner: &Owner) -> StoreResult<u64> {
+        self.read(owner, |connection, _, owner| count(connection, owner, "assets")).await
+    }
+
     async fn asset_data(&self, owner: &Owner, id: &Id) -> StoreResult<Option<AssetData>> {
         let id = id.clone();
         self.read(owner, move |connection, _, owner| asset::data(connection, owner, id.as_str())).await
@@ -404,6 +428,23 @@ impl Ledger for Sqlite {
         let cursor = cursor.map(str::to_owned);
         self.read(owner, move |connection, _, owner| usage::page(connection, owner, cursor.as_deref(), limit))
             .await
+    }
+}
+
+#[async_trait]
+impl Reports for Sqlite {
+    async fn reports(
+        &self,
+        owner: &Owner,
+        kind: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<Report>> {
+        let (kind, cursor) = (kind.map(str::to_owned), cursor.map(str::to_owned));
+        self.read(owner, move |connection, _, owner| {
+            report::page(connection, owner, kind.as_deref(), cursor.as_deref(), limit)
+        })
+        .await
     }
 }
 
@@ -493,7 +534,7 @@ impl Care for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> StoreResult<Vec<Outcome>> {
+    async fn apply(&self, writer: &Writer, writes: Vec<Write>) -> Result<Vec<Outcome>, ApplyError> {
         let queue = self.queue.as_ref().ok_or(StoreError::ReadOnly)?;
         queue.apply(writer.clone(), writes).await
     }

@@ -3,9 +3,9 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::transaction::Transaction;
-use super::{asset, conversation, document, history, item, message, usage};
-use crate::error::{StoreError, StoreResult};
-use crate::store::{Outcome, Write, Writer};
+use super::{asset, conversation, document, history, item, message, report, usage};
+use crate::error::{ApplyError, StoreError, StoreResult};
+use crate::store::{Idempotency, Outcome, Write, Writer};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -14,10 +14,33 @@ pub(super) fn request(
     tx: &mut Transaction<'_>,
     writer: &Writer,
     writes: Vec<Write>,
-) -> StoreResult<Vec<Outcome>> {
-    let Some(idempotency) = &writer.idempotency else {
-        return writes.into_iter().map(|w| one(tx, w)).collect();
-    };
+) -> Result<Vec<Outcome>, ApplyError> {
+    match &writer.idempotency {
+        None => all(tx, writes),
+        Some(idempotency) => once(tx, idempotency, |tx| all(tx, writes)),
+    }
+}
+
+fn all(tx: &mut Transaction<'_>, writes: Vec<Write>) -> Result<Vec<Outcome>, ApplyError> {
+    let numbered = writes.into_iter().enumerate();
+    numbered.map(|(index, w)| one(tx, w).map_err(|error| ApplyError::at(index, error))).collect()
+}
+
+/// What was answered under a key, or what `make` does now.
+fn once<E: From<StoreError>>(
+    tx: &mut Transaction<'_>,
+    idempotency: &Idempotency,
+    make: impl FnOnce(&mut Transaction<'_>) -> Result<Vec<Outcome>, E>,
+) -> Result<Vec<Outcome>, E> {
+    if let Some(outcomes) = answered(tx, idempotency)? {
+        return Ok(outcomes);
+    }
+    let outcomes = make(tx)?;
+    remember(tx, idempotency, &outcomes)?;
+    Ok(outcomes)
+}
+
+fn answered(tx: &Transaction<'_>, idempotency: &Idempotency) -> StoreResult<Option<Vec<Outcome>>> {
     tx.connection
         .prepare_cached("DELETE FROM idempotency WHERE owner = ?1 AND at < ?2")?
         .execute([tx.owner, tx.now - DAY_MS])?;
@@ -26,22 +49,23 @@ pub(super) fn request(
         .prepare_cached("SELECT request, answer FROM idempotency WHERE owner = ?1 AND key = ?2")?
         .query_row(params![tx.owner, idempotency.key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some((request, answer)) = before {
-        if request != idempotency.request {
-            return Err(StoreError::IdempotencyMismatch);
-        }
-        let outcomes: Vec<Outcome> = serde_json::from_str(&answer)
-            .map_err(|e| StoreError::Corrupt(format!("idempotency row: {e}")))?;
-        return Ok(outcomes.into_iter().map(|o| Outcome { replayed: true, ..o }).collect());
+    let Some((request, answer)) = before else { return Ok(None) };
+    if request != idempotency.request {
+        return Err(StoreError::IdempotencyMismatch);
     }
-    let outcomes: Vec<Outcome> = writes.into_iter().map(|w| one(tx, w)).collect::<StoreResult<_>>()?;
-    let answer = serde_json::to_string(&outcomes).map_err(|e| StoreError::Internal(e.to_string()))?;
+    let outcomes: Vec<Outcome> =
+        serde_json::from_str(&answer).map_err(|e| StoreError::Corrupt(format!("idempotency row: {e}")))?;
+    Ok(Some(outcomes.into_iter().map(|o| Outcome { replayed: true, ..o }).collect()))
+}
+
+fn remember(tx: &Transaction<'_>, idempotency: &Idempotency, outcomes: &[Outcome]) -> StoreResult<()> {
+    let answer = serde_json::to_string(outcomes).map_err(|e| StoreError::Internal(e.to_string()))?;
     tx.connection
         .prepare_cached(
             "INSERT INTO idempotency (owner, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![tx.owner, idempotency.key, idempotency.request, answer, tx.now])?;
-    Ok(outcomes)
+    Ok(())
 }
 
 fn one(tx: &mut Transaction<'_>, write: Write) -> StoreResult<Outcome> {
@@ -82,8 +106,13 @@ fn one(tx: &mut Transaction<'_>, write: Write) -> StoreResult<Outcome> {
         Write::DeleteAsset { id, force, precondition } => asset::delete(tx, &id, force, &precondition),
         Write::AddCost(entry) => usage::add_cost(tx, &entry),
         Write::ClearMetrics { service } => usage::clear(tx, service.as_deref()),
+        Write::AddReport { kind, body } => report::add(tx, &kind, &body),
         Write::Restore { kind, parent, id, revision, precondition } => {
             history::restore(tx, kind, parent.as_deref(), &id, revision, &precondition)
+        }
+        Write::Once { idempotency, write } => {
+            let outcomes = once(tx, &idempotency, |tx| one(tx, *write).map(|outcome| vec![outcome]))?;
+            Ok(outcomes.into_iter().next().unwrap_or_default())
         }
     }
 }

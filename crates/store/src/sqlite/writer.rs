@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::keys::Keys;
 use super::transaction::Transaction;
 use super::write;
-use crate::error::{StoreError, StoreResult};
+use crate::error::{ApplyError, StoreError, StoreResult};
 use crate::item::Kind;
 use crate::owner::Owner;
 use crate::revision::{Epoch, Revision};
@@ -28,7 +28,7 @@ const MOMENT: Duration = Duration::from_micros(300);
 /// Edits walk trees of up to a thousand levels.
 pub(super) const STACK: usize = 16 << 20;
 
-type Answer = StoreResult<Vec<Outcome>>;
+type Answer = Result<Vec<Outcome>, ApplyError>;
 
 enum Job {
     Apply(Request),
@@ -45,10 +45,10 @@ struct Request {
 /// Fails a request and all that wait behind it: each would wait for the same lock. Gives the first job of another
 /// kind.
 fn refuse(first: Request, waiting: &Receiver<Job>, error: &StoreError) -> Option<Job> {
-    drop(first.answer.send(Err(error.clone())));
+    drop(first.answer.send(Err(error.clone().into())));
     loop {
         match waiting.try_recv() {
-            Ok(Job::Apply(request)) => drop(request.answer.send(Err(error.clone()))),
+            Ok(Job::Apply(request)) => drop(request.answer.send(Err(error.clone().into()))),
             other => return other.ok(),
         }
     }
@@ -178,7 +178,7 @@ impl Loop {
             if let Err(error) = &result
                 && self.connection.is_autocommit()
             {
-                lost = Some(error.clone());
+                lost = Some(error.error.clone());
             }
             group.pending.push((answer, result));
             if lost.is_none() && group.pending.len() < GROUP {
@@ -199,7 +199,7 @@ impl Loop {
         let wrote = group.owners.values().any(|o| o.seq > o.before);
         for (answer, outcomes) in group.pending {
             // A refusal waits for the commit too: it may be based on what others of the group wrote.
-            drop(answer.send(result.clone().and(outcomes)));
+            drop(answer.send(result.clone().map_err(Into::into).and(outcomes)));
         }
         if result.is_ok() && wrote {
             self.committed.send_modify(|n| *n += 1);
@@ -238,7 +238,7 @@ impl Loop {
         // A panic fails its own request; the writer goes on.
         let request = || write::request(&mut transaction, writer, writes);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(request))
-            .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".to_owned())));
+            .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".to_owned()).into()));
         match result {
             Ok(outcomes) => {
                 self.execute("RELEASE request")?;
