@@ -33,7 +33,9 @@ if (process.argv.includes('--check')) {
     fail('crates/server/assets/bridge.js is missing: run `npm run build -w @holdfast/bridge`');
   }
   if (!script.equals(committed)) {
-    fail('crates/server/assets/bridge.js is not what the sources make: run `npm run build -w @holdfast/bridge`');
+    fail(
+      'crates/server/assets/bridge.js is not what the sources make: run `npm run build -w @holdfast/bridge`',
+    );
   }
 } else {
   for (const target of [new URL('dist/bridge.js', here), embedded]) {

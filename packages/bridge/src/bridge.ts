@@ -54,7 +54,7 @@ export class Bridge {
         write: (put, remove) => this.#keyval.write(put, remove),
       },
       transport: this.#server.transport,
-      seen: () => this.#progress.at,
+      seen: ({ kind }) => (kind === 'document' ? (readOwn().cursor ?? null) : this.#progress.at),
       readAsset,
       readConversation: (id) => this.#chats.conversations.find((c) => c.id === id),
       newId,
@@ -149,14 +149,16 @@ export class Bridge {
     this.#mode = 'mirrored';
     this.#startOutbox();
     const parts = { server: this.#server, outbox: this.outbox, keyval: this.#keyval };
-    const assets = await hydrate({ ...parts, chats: this.#chats, progress: this.#progress }, kept, start).catch(
-      (error: unknown) => {
-        // The app goes on with what it has, and this browser with what it knew.
-        this.#progress.start(kept.cursor, true);
-        this.#pill.fail(error);
-        return [];
-      },
-    );
+    const assets = await hydrate(
+      { ...parts, chats: this.#chats, progress: this.#progress },
+      kept,
+      start,
+    ).catch((error: unknown) => {
+      // The app goes on with what it has, and this browser with what it knew.
+      this.#progress.start(kept.cursor, true);
+      this.#pill.fail(error);
+      return [];
+    });
     this.#openChats();
     void this.#missing.fetchAll(assets).catch(() => undefined);
     await followFeed(this.#server, this.#progress, this.#client, () => this.#pill.showElsewhere());

@@ -62,7 +62,10 @@ export class Chats {
   /** Wraps `JSON.parse` and `JSON.stringify`. */
   watchJson(): void {
     const { parse, stringify } = native;
-    JSON.parse = (text: string, reviver?: (this: unknown, key: string, value: unknown) => unknown): unknown => {
+    JSON.parse = (
+      text: string,
+      reviver?: (this: unknown, key: string, value: unknown) => unknown,
+    ): unknown => {
       const value: unknown = parse(text, reviver);
       // The same text is mostly the same string: comparing costs nothing.
       if (this.#given !== undefined && text === this.#given) this.#parsed(value);

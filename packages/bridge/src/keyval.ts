@@ -50,7 +50,10 @@ export class Keyval implements OutboxStorage {
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    const [ours, gone] = [put.filter((e) => !isMarked(e.kind)), remove.filter((key) => !isMarked(kindOf(key)))];
+    const [ours, gone] = [
+      put.filter((e) => !isMarked(e.kind)),
+      remove.filter((key) => !isMarked(kindOf(key))),
+    ];
     if (ours.length + gone.length === 0) return Promise.resolve();
     return this.#change((store) => {
       for (const entry of ours) native.put.call(store, entry, recordKey(entry.key));

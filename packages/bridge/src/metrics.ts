@@ -83,4 +83,3 @@ export function withCosts(theirs: DocumentValue, pending: readonly Entry[]): Doc
   const data = isObject(theirs.data) ? theirs.data : {};
   return { ...theirs, data: { ...data, serviceMetrics: services } };
 }
-

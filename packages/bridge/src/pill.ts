@@ -95,10 +95,18 @@ export class Pill {
       return { kind: 'fails', short: 'not connected', long };
     }
     if (this.#isLocal)
-      return { kind: 'warns', short: 'only in this browser', long: 'Chats of this browser are not on the server.' };
+      return {
+        kind: 'warns',
+        short: 'only in this browser',
+        long: 'Chats of this browser are not on the server.',
+      };
     const saying = sayingOf(this.#outbox.status.get());
     if (!this.#isElsewhere || saying.kind === 'fails') return saying;
-    return { kind: 'warns', short: 'changed elsewhere: reload', long: 'Another device changed something. Reload to see it.' };
+    return {
+      kind: 'warns',
+      short: 'changed elsewhere: reload',
+      long: 'Another device changed something. Reload to see it.',
+    };
   }
 
   #choices(kind: Saying['kind']): HTMLButtonElement[] {
@@ -132,12 +140,20 @@ function sayingOf({ state, pending, conflicts, problem }: OutboxStatus): Saying 
     case 'saving':
       return { kind: 'works', short: 'saving', long: `${pending} changes are on their way to the server.` };
     case 'offline':
-      return { kind: 'warns', short: `offline, ${pending} pending`, long: problem ?? 'The server does not answer.' };
+      return {
+        kind: 'warns',
+        short: `offline, ${pending} pending`,
+        long: problem ?? 'The server does not answer.',
+      };
     case 'conflict': {
       const both = conflicts.some((c) => c.kept === 'sibling')
         ? 'Both texts are kept, one after the other.'
         : 'The other version is in the history.';
-      return { kind: 'warns', short: 'conflict', long: `This was changed on another device too. ${both} Reload to see it.` };
+      return {
+        kind: 'warns',
+        short: 'conflict',
+        long: `This was changed on another device too. ${both} Reload to see it.`,
+      };
     }
     case 'failed':
       return { kind: 'fails', short: 'not saved', long: problem ?? 'The server refused a change.' };

@@ -99,9 +99,12 @@ function reads(transport: Transport, client: string) {
     /** The ids of all assets. */
     async assetIds(): Promise<Set<string>> {
       const ids = new Set<string>();
-      for (let next: string | null = ''; next !== null; ) {
+      for (let next: string | null = ''; next !== null;) {
         const path = `/api/assets?limit=1000${next === '' ? '' : `&cursor=${encodeURIComponent(next)}`}`;
-        const page = (await (await open(path)).json()) as { assets: { id: string }[]; nextCursor: string | null };
+        const page = (await (await open(path)).json()) as {
+          assets: { id: string }[];
+          nextCursor: string | null;
+        };
         for (const { id } of page.assets) ids.add(id);
         next = page.nextCursor;
       }

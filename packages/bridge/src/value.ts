@@ -7,7 +7,13 @@ export const CHATS = 'app-chats';
 export const METRICS = 'app-metrics';
 
 /** Stores that each browser has of its own. */
-const DEVICE_LOCAL = new Set(['app-device', 'agi-live-file', 'agi-logger-log', 'app-app-chat-panes-2', 'app-state']);
+const DEVICE_LOCAL = new Set([
+  'app-device',
+  'agi-live-file',
+  'agi-logger-log',
+  'app-app-chat-panes-2',
+  'app-state',
+]);
 /** Written many times a minute, up to megabytes, and of no use to anyone else: they wait for each other. */
 const BUSY = new Set(['agi-live-file', 'agi-logger-log']);
 /** What the app writes by itself at its first start: no sign that somebody has used this browser. */
