@@ -19,7 +19,7 @@ export function reloadWhenPromoted(): void {
       return new Promise(() => undefined);
     };
     return request.call(this, name, ...rest.slice(0, -1), reload);
-  } as LockManager['request'];
+  };
 }
 
 /** The app's images are on the server: nobody needs to be asked whether the browser may throw them away. */

@@ -13,6 +13,19 @@ export function assetEdits(record: unknown): Edit[] {
   return [{ kind: 'asset', op: 'put', id, record: () => readAsset(id) }];
 }
 
+/** The record to send; none for drafts. */
+export async function readSent(id: string): Promise<AssetRecord | undefined> {
+  const record = await readAsset(id);
+  return record?.['scopeId'] === DRAFTS ? undefined : record;
+}
+
+/** Writes of the images that are here and not on the server. */
+export async function missingOnServer(server: Server): Promise<Edit[]> {
+  const there = await server.assetIds();
+  const missing = (await assetKeys()).filter((id) => !there.has(id));
+  return missing.map((id) => ({ kind: 'asset', op: 'put', id, record: () => readSent(id) }));
+}
+
 /** The ids of the images that conversations show, out of their JSON text. */
 export function assetsIn(text: string): string[] {
   return [...new Set(Array.from(text.matchAll(/"dblobAssetId":"([^"\\]+)"/g), (match) => match[1] ?? ''))];

@@ -2,6 +2,7 @@ import type { Conversation } from '../../client/src/chat.js';
 import { diffChats } from '../../client/src/diff.js';
 import type { Edit } from '../../client/src/edit.js';
 import { isObject } from '../../client/src/json.js';
+import { align } from './align.js';
 import { native } from './native.js';
 
 /** The app's persisted chats: `{state: {conversations}, version}`. */
@@ -21,6 +22,8 @@ function isPersisted(value: unknown): value is Persisted {
 export class Chats {
   /** What the outbox was told last; nothing until the app has read its chats. */
   #told: readonly Conversation[] = [];
+  /** Whether what was told are the app's own objects. */
+  #isAligned = true;
   #isRead = false;
   /** The text that the app was given and will parse. */
   #given: string | undefined;
@@ -51,6 +54,7 @@ export class Chats {
   /** What was mirrored so far, when it was not this class that did it. */
   setTold(list: readonly Conversation[]): void {
     this.#told = list;
+    this.#isAligned = false;
     this.#isRead = true;
   }
 
@@ -78,18 +82,23 @@ export class Chats {
     };
   }
 
-  /** What changed since the last write, for the text that the app writes now. */
-  diff(text: string): Edit[] {
+  /** What changed since the last write, and deletes of most chats at once, which may be none. For the text that the app writes now. */
+  diff(text: string): { edits: Edit[]; doubtful: Edit[] } {
     const value = this.#written?.text === text ? this.#written.value : (native.parse(text) as unknown);
     this.#written = undefined;
-    if (!isPersisted(value)) return [];
+    if (!isPersisted(value)) return { edits: [], doubtful: [] };
     this.#version = value.version;
     const known = new Set(this.#told.map((c) => c.id));
     // The app keeps an empty chat when it has no other: each new browser would put one on the server.
     const now = value.state.conversations.filter((c) => known.has(c.id) || !isEmpty(c));
-    const edits = diffChats(this.#told, now);
+    const edits = diffChats(this.#isAligned ? this.#told : align(this.#told, now), now);
+    this.#isAligned = true;
+    const isDelete = ({ kind, op }: Edit) => kind === 'conversation' && op === 'delete';
+    const deletes = edits.filter(isDelete);
+    const isDoubtful = deletes.length > 10 && deletes.length > this.#told.length / 2;
     this.#told = now;
-    return edits;
+    if (!isDoubtful) return { edits, doubtful: [] };
+    return { edits: edits.filter((e) => !isDelete(e)), doubtful: deletes };
   }
 
   #parsed(value: unknown): void {
@@ -102,6 +111,12 @@ export class Chats {
     // The app may change its array.
     this.#told = [...conversations];
   }
+}
+
+/** The conversations in a text of the app's, without empty ones. */
+export function readChats(text: string | undefined): Conversation[] {
+  const value: unknown = text === undefined ? undefined : native.parse(text);
+  return isPersisted(value) ? value.state.conversations.filter((c) => !isEmpty(c)) : [];
 }
 
 /** As the app's own rule has it. */

@@ -24,7 +24,7 @@ export class HeldRequest extends EventTarget {
   }
 
   get result(): unknown {
-    return this.#answer ? this.#answer.value : this.#native?.result;
+    return this.#answer ? this.#answer.value : (this.#native?.result as unknown);
   }
 
   get error(): DOMException | null {

@@ -43,19 +43,16 @@ export class Keyval implements OutboxStorage {
     return [...(entries as Entry[]), ...marked()];
   }
 
-  write(put: Entry[], remove: string[]): Promise<void> {
-    try {
-      for (const entry of put) if (isMarked(entry.kind)) mark(entry);
-      for (const key of remove) if (isMarked(kindOf(key))) unmark(key);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+  /** Marks are set before this returns, and what goes into the database is in the queue of its transaction. */
+  async write(put: Entry[], remove: string[]): Promise<void> {
+    for (const entry of put) if (isMarked(entry.kind)) mark(entry);
+    for (const key of remove) if (isMarked(kindOf(key))) unmark(key);
     const [ours, gone] = [
       put.filter((e) => !isMarked(e.kind)),
       remove.filter((key) => !isMarked(kindOf(key))),
     ];
-    if (ours.length + gone.length === 0) return Promise.resolve();
-    return this.#change((store) => {
+    if (ours.length + gone.length === 0) return;
+    await this.#change((store) => {
       for (const entry of ours) native.put.call(store, entry, recordKey(entry.key));
       for (const key of gone) native.delete.call(store, recordKey(key));
     });

@@ -7,6 +7,8 @@ import { documentOf, isBusy, isDeviceLocal, isStore, METRICS } from './value.js'
 /** How long what the app writes all the time waits for its next version. */
 const BUSY_MS = 2000;
 
+type DocumentPut = Extract<Edit, { kind: 'document'; op: 'put' }>;
+
 export interface LocalStorageOptions {
   /** Whether writes go to the server. */
   isMirrored: () => boolean;
@@ -45,21 +47,24 @@ export function watchLocalStorage({ isMirrored, add, onClear }: LocalStorageOpti
   const isOurs = (storage: Storage, key: string) => storage === localStorage && key.startsWith(OWN);
   const isMirroredStore = (storage: Storage, key: string) => storage === localStorage && isStore(key);
 
-  Storage.prototype.getItem = function (key: string): string | null {
+  Storage.prototype.getItem = function (name: unknown): string | null {
+    const key = String(name);
     // The app's backups would carry this browser's name to another one.
-    return isOurs(this, String(key)) ? null : native.getItem.call(this, key);
+    return isOurs(this, key) ? null : native.getItem.call(this, key);
   };
-  Storage.prototype.setItem = function (key: string, text: string): void {
-    if (isOurs(this, String(key))) return;
-    const before = isMirroredStore(this, String(key)) ? local.get(key) : null;
+  Storage.prototype.setItem = function (name: unknown, value: unknown): void {
+    const [key, text] = [String(name), String(value)];
+    if (isOurs(this, key)) return;
+    const before = isMirroredStore(this, key) ? local.get(key) : null;
     native.setItem.call(this, key, text);
-    if (isMirroredStore(this, String(key)) && before !== String(text)) changed(String(key), before);
+    if (isMirroredStore(this, key) && before !== text) changed(key, before);
   };
-  Storage.prototype.removeItem = function (key: string): void {
-    if (isOurs(this, String(key))) return;
-    const before = isMirroredStore(this, String(key)) ? local.get(key) : null;
+  Storage.prototype.removeItem = function (name: unknown): void {
+    const key = String(name);
+    if (isOurs(this, key)) return;
+    const before = isMirroredStore(this, key) ? local.get(key) : null;
     native.removeItem.call(this, key);
-    if (before !== null) changed(String(key), before);
+    if (before !== null) changed(key, before);
   };
   Storage.prototype.clear = function (): void {
     if (this !== localStorage) return native.clearItems.call(this);
@@ -73,13 +78,27 @@ export function watchLocalStorage({ isMirrored, add, onClear }: LocalStorageOpti
 
 /** What a store's new text, which localStorage has already, changes on the server. */
 export function editsOf(key: string, before: string | null): Edit[] {
-  const { client, known } = readOwn();
-  const isKnown = known?.includes(key) ?? false;
+  const isKnown = readOwn().known?.includes(key) ?? false;
   const text = local.get(key);
-  const whose = isDeviceLocal(key) ? { device: client } : {};
-  if (text === null) return [{ kind: 'document', op: 'delete', id: key, ...whose }];
+  if (text === null) return [{ kind: 'document', op: 'delete', id: key, ...whose(key) }];
   const added = key === METRICS ? costs(before, text) : undefined;
-  if (added) return added;
-  const was = isKnown && before !== null ? documentOf(before) : null;
-  return [{ kind: 'document', op: 'put', id: key, value: documentOf(text), before: was, ...whose }];
+  return added ?? [documentEdit(key, text, isKnown ? before : null)];
+}
+
+/**
+ * All settings of this browser, as edits of stores that the server does not have. Its cost counters only where the
+ * server has none: they cannot be told apart from those that it has, which came with the messages anyway.
+ */
+export function settings(onServer: ReadonlySet<string>): DocumentPut[] {
+  const keys = local.keys().filter((key) => isStore(key) && !(key === METRICS && onServer.has(key)));
+  return keys.map((key) => documentEdit(key, local.get(key) ?? '', null));
+}
+
+function documentEdit(key: string, text: string, before: string | null): DocumentPut {
+  const was = before === null ? null : documentOf(before);
+  return { kind: 'document', op: 'put', id: key, value: documentOf(text), before: was, ...whose(key) };
+}
+
+function whose(key: string): { device?: string } {
+  return isDeviceLocal(key) ? { device: readOwn().client } : {};
 }

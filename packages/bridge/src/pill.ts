@@ -1,5 +1,6 @@
 import type { Outbox, OutboxStatus } from '../../client/src/outbox.js';
 import { page } from './native.js';
+import { button } from './panel.js';
 import { readOwn, updateOwn } from './own.js';
 
 const STYLE = `
@@ -74,8 +75,8 @@ export class Pill {
   }
 
   /** This page's data stays in this browser. */
-  showLocal(): void {
-    this.#isLocal = true;
+  showLocal(isLocal: boolean): void {
+    this.#isLocal = isLocal;
     this.#draw();
   }
 
@@ -118,10 +119,10 @@ export class Pill {
       this.#draw();
     };
     return [
-      ...(kind === 'warns' || kind === 'fails' ? [choice('Reload', reload)] : []),
-      ...(conflicts.length > 0 ? [choice('Understood', () => this.#outbox.dismissConflicts())] : []),
-      ...(kind === 'fails' ? [choice('Try again', () => void this.#outbox.flush())] : []),
-      ...(kind === 'rests' || kind === 'works' ? [choice('Hide while all is well', hide)] : []),
+      ...(kind === 'warns' || kind === 'fails' ? [button('Reload', reload)] : []),
+      ...(conflicts.length > 0 ? [button('Understood', () => this.#outbox.dismissConflicts())] : []),
+      ...(kind === 'fails' ? [button('Try again', () => void this.#outbox.flush())] : []),
+      ...(kind === 'rests' || kind === 'works' ? [button('Hide while all is well', hide)] : []),
     ];
   }
 
@@ -158,11 +159,4 @@ function sayingOf({ state, pending, conflicts, problem }: OutboxStatus): Saying 
     case 'failed':
       return { kind: 'fails', short: 'not saved', long: problem ?? 'The server refused a change.' };
   }
-}
-
-function choice(label: string, act: () => void): HTMLButtonElement {
-  const button = document.createElement('button');
-  button.textContent = label;
-  button.addEventListener('click', act);
-  return button;
 }

@@ -15,6 +15,7 @@ export class Progress {
   #isStopped = false;
   /** Whether the kept text has it too, or only the running app. */
   #isKept = true;
+  #isPartial = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(keyval: Keyval) {
@@ -29,6 +30,14 @@ export class Progress {
   start(at: Cursor | null, isKept: boolean): void {
     this.#at = at;
     this.#isKept = isKept;
+    this.#isPartial = false;
+  }
+
+  /** The app lacks some of what the server has up to here; the next start brings all of it. */
+  startWithout(at: Cursor | null): void {
+    this.#at = at;
+    this.#isPartial = true;
+    this.#isKept = false;
   }
 
   advance(to: Cursor): void {
@@ -43,15 +52,15 @@ export class Progress {
 
   /** The app writes its chats, with all that it was given: the cursor goes with them. */
   keep(): void {
-    this.#isKept = true;
-    void this.#keyval.setCursor(this.#at).catch(() => undefined);
+    this.#isKept = !this.#isPartial;
+    void this.#keyval.setCursor(this.#isPartial ? null : this.#at).catch(() => undefined);
   }
 
   /** Without it the next start asks for more than it must, and nothing else. */
   save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#at === null) return;
+    if (this.#at === null || this.#isPartial) return;
     updateOwn({ cursor: this.#at });
     if (this.#isKept) void this.#keyval.setCursor(this.#at).catch(() => undefined);
   }

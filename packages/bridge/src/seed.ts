@@ -19,13 +19,13 @@ export function seed(state: ServerState): void {
   const own = readOwn();
   const known = new Set(state.reset ? [] : own.known);
   const pending = marked();
-  let isComplete = true;
+  let failures = 0;
   const attempt = (work: () => void) => {
     try {
       work();
     } catch {
       // The quota is used up: the app starts with what is here, and the next start asks again.
-      isComplete = false;
+      failures += 1;
     }
   };
   for (const store of state.stores.filter(({ name }) => isStore(name))) {
@@ -37,7 +37,7 @@ export function seed(state: ServerState): void {
     known.delete(name);
     if (!pending.some((e) => e.kind === 'document' && e.id === name)) local.remove(name);
   }
-  updateOwn({ known: [...known], ...(isComplete ? { cursor: state.cursor } : {}) });
+  updateOwn({ known: [...known], ...(failures === 0 ? { cursor: state.cursor } : {}) });
 }
 
 function seedStore(store: StateStore, pending: readonly Entry[], state: ServerState): void {

@@ -61,6 +61,16 @@ export function createServer(client: string) {
 
 export type Server = ReturnType<typeof createServer>;
 
+const NDJSON = 'application/x-ndjson';
+
+async function lines(response: Response): Promise<Conversation[]> {
+  const all = (await response.text()).trimEnd().split('\n');
+  // Without its last line the answer was cut.
+  const end = native.parse(all.pop() ?? '') as { end?: boolean };
+  if (!end.end) throw new Unreachable('the list of conversations was cut');
+  return all.map((line) => native.parse(line) as Conversation);
+}
+
 function reads(transport: Transport, client: string) {
   async function open(path: string, accept = 'application/json'): Promise<Response> {
     const response = await transport.open({ method: 'GET', path, headers: { accept } });
@@ -82,12 +92,18 @@ function reads(transport: Transport, client: string) {
 
     /** The conversations that changed after a cursor, whole. */
     async chatsSince(after: Cursor): Promise<Conversation[]> {
-      const path = `/api/chats?order=list&changed_since=${encodeURIComponent(after)}`;
-      const lines = (await (await open(path, 'application/x-ndjson')).text()).trimEnd().split('\n');
-      // Without its last line the answer was cut.
-      const end = native.parse(lines.pop() ?? '') as { end?: boolean };
-      if (!end.end) throw new Unreachable('the list of conversations was cut');
-      return lines.map((line) => native.parse(line) as Conversation);
+      return lines(await open(`/api/chats?order=list&changed_since=${encodeURIComponent(after)}`, NDJSON));
+    },
+
+    /** All conversations, whole. */
+    async allChats(): Promise<Conversation[]> {
+      return lines(await open('/api/chats?order=list', NDJSON));
+    },
+
+    /** A store's data, for this browser. */
+    async storeData(name: string): Promise<unknown> {
+      const response = await open(`/api/stores/${encodeURIComponent(name)}`);
+      return response.ok ? ((await response.json()) as { data: unknown }).data : undefined;
     },
 
     async asset(id: string): Promise<Record<string, unknown> | undefined> {
