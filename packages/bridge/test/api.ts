@@ -15,6 +15,7 @@ export function api(server: string, client = 'another-device') {
   };
   return {
     send,
+    call: (path: string, init: RequestInit) => call(server + path, init),
     chats: async () => (await send('GET', '/api/chats?order=list'))['conversations'] as Chat[],
     chat: async (id: string) => (await send('GET', `/api/chats/${id}`))['conversation'] as Chat | undefined,
     putChat: (conversation: Chat) => send('PUT', `/api/chats/${conversation.id}`, { conversation }),

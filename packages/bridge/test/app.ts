@@ -143,6 +143,12 @@ export async function putAsset(record: Record<string, unknown>): Promise<void> {
   database.close();
 }
 
+export async function deleteAsset(id: string): Promise<void> {
+  const database = await openAssets();
+  await done(database.transaction('largeAssets', 'readwrite').objectStore('largeAssets').delete(id));
+  database.close();
+}
+
 export async function getAsset(id: string): Promise<Record<string, unknown> | undefined> {
   const database = await openAssets();
   const request = database.transaction('largeAssets').objectStore('largeAssets').get(id);

@@ -40,6 +40,25 @@ export interface Handle {
   flush: () => Promise<void>;
 }
 
+/** Asks its reader, who says no. */
+class AskingStorage {
+  persist(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+}
+
+const Channel = globalThis.BroadcastChannel;
+
+/** Channels that end with their page. */
+function channels(gone: AbortSignal): typeof BroadcastChannel {
+  return class extends Channel {
+    constructor(name: string) {
+      super(name);
+      gone.addEventListener('abort', () => this.close());
+    }
+  };
+}
+
 /** One request that a page made. */
 export interface Sent {
   method: string;
@@ -58,7 +77,17 @@ export class Browser {
   /** Whether its pages reach the server. */
   isOnline = true;
 
-  constructor(readonly server: string) {}
+  constructor(public server: string) {}
+
+  /** Runs something in a page without the bridge. */
+  async without(work: () => Promise<void>): Promise<void> {
+    Object.defineProperty(globalThis, 'indexedDB', {
+      value: this.indexedDB,
+      configurable: true,
+      writable: true,
+    });
+    await work();
+  }
 
   /** Loads a page with the bridge in it. */
   async open(): Promise<Page> {
@@ -74,12 +103,21 @@ export class Page {
   readonly #gone = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly sent: Sent[] = [];
-  reloads = 0;
-  isClosed = false;
+  /** Synchronous requests, and the size of their answers. */
+  readonly asked: { path: string; size: number }[] = [];
+  reloads: number;
+  isClosed: boolean;
 
   constructor(browser: Browser) {
     this.#browser = browser;
+    this.reloads = 0;
+    this.isClosed = false;
     this.#dom = new JSDOM('<!doctype html><head></head>', { url: browser.server });
+  }
+
+  /** Whether it is to be loaded anew, or gone. */
+  isOver(): boolean {
+    return this.reloads > 0 || this.isClosed;
   }
 
   get handle(): Handle {
@@ -103,6 +141,15 @@ export class Page {
     button.click();
   }
 
+  /** An item of localStorage past all wrappers. */
+  item(key: string): string | undefined {
+    return (this.#dom.window.localStorage as unknown as Record<string, string | undefined>)[key];
+  }
+
+  hide(): void {
+    this.#dom.window.dispatchEvent(new this.#dom.window.Event('pagehide'));
+  }
+
   async load(): Promise<void> {
     const { window } = this.#dom;
     const browser = this.#browser;
@@ -115,7 +162,9 @@ export class Page {
       location: window.location,
       Storage: window.Storage,
       localStorage: window.localStorage,
-      navigator: { ...locks, storage: { persist: () => Promise.resolve(false) } },
+      navigator: { ...locks, storage: new AskingStorage() },
+      StorageManager: AskingStorage,
+      BroadcastChannel: channels(this.#gone.signal),
       LockManager: browser.isSecure ? LockManager : undefined,
       addEventListener: window.addEventListener.bind(window),
       indexedDB: browser.indexedDB,
@@ -129,12 +178,14 @@ export class Page {
       IDBRequest,
       IDBTransaction,
       IDBVersionChangeEvent: VersionChange,
-      XMLHttpRequest: syncRequest(browser),
+      XMLHttpRequest: syncRequest(browser, this.asked),
       HOLDFAST_VERSION: 'test',
       fetch: (path: string, init: RequestInit) => this.#fetch(path, init),
       // With further arguments they are not the page's, but those of Node's own `fetch`.
-      setTimeout: (work: () => void, ms?: number, ...rest: []) =>
-        rest.length > 0 ? timers.setTimeout(work, ms, ...rest) : this.#timer(timers.setTimeout(work, ms)),
+      setTimeout: (work: () => void, ms?: number, ...rest: unknown[]) =>
+        rest.length > 0
+          ? timers.setTimeout(work, ms, ...(rest as []))
+          : this.#timer(timers.setTimeout(work, ms)),
       setInterval: (work: () => void, ms?: number) => this.#timer(timers.setInterval(work, ms)),
     };
     for (const [name, value] of Object.entries(setGlobals)) {
@@ -149,18 +200,14 @@ export class Page {
   /** The page goes: at once, as when it crashes, or with its `pagehide`. */
   close(how: 'crash' | 'hide' = 'hide'): void {
     this.isClosed = true;
-    if (how === 'hide') this.#dom.window.dispatchEvent(new this.#dom.window.Event('pagehide'));
+    if (how === 'hide') this.hide();
     this.#gone.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     prototypes.forEach((p, i) => Object.defineProperties(p, originals[i] ?? {}));
     Object.assign(globalThis, timers);
-    const { localStorage, Storage } = this.#dom.window;
-    const own = Object.keys(localStorage);
     this.#browser.items.clear();
-    const key = Storage.prototype.key;
-    for (let i = 0; i < own.length; i += 1) {
-      const name = key.call(localStorage, i) ?? '';
-      this.#browser.items.set(name, (localStorage as unknown as Record<string, string>)[name] ?? '');
+    for (const key of Object.keys(this.#dom.window.localStorage)) {
+      this.#browser.items.set(key, this.item(key) ?? '');
     }
     this.#browser.locks.release(this);
     this.#dom.window.close();
@@ -175,7 +222,9 @@ export class Page {
     const { method = 'GET', body, keepalive = false } = init;
     this.sent.push({ method, path, body: typeof body === 'string' ? body : '', keepalive });
     if (!this.#browser.isOnline) throw new TypeError('fetch failed');
-    const signal = init.signal ? AbortSignal.any([init.signal, this.#gone.signal]) : this.#gone.signal;
+    // A request with `keepalive` outlives its page.
+    const gone = keepalive ? [] : [this.#gone.signal];
+    const signal = AbortSignal.any([...gone, ...(init.signal ? [init.signal] : [])]);
     return real(this.#browser.server + path, { ...init, keepalive: false, signal });
   }
 }
@@ -183,24 +232,25 @@ export class Page {
 const real = globalThis.fetch;
 
 /** Opens a page and starts the app in it, once more where the bridge loads the page anew. */
-export async function startApp(browser: Browser): Promise<[Page, App]> {
+export async function startApp(browser: Browser, onPage: (page: Page) => void): Promise<App> {
   const page = await browser.open();
-  const reloaded = until(() => page.reloads > 0 || page.isClosed).then(() => undefined);
+  onPage(page);
+  const reloaded = until(() => page.isOver()).then(() => undefined);
   const app = await Promise.race([App.start(), reloaded]);
-  if (app) return [page, app];
+  if (app) return app;
   page.close();
-  return startApp(browser);
+  return startApp(browser, onPage);
 }
 
 /** A synchronous request, by a process of its own. */
-function syncRequest(browser: Browser): unknown {
+function syncRequest(browser: Browser, asked: Page['asked']): unknown {
   return class {
     status = 0;
     responseText = '';
-    #url = '';
+    #path = '';
     #client = '';
     open(_method: string, path: string): void {
-      this.#url = browser.server + path;
+      this.#path = path;
     }
     setRequestHeader(_name: string, value: string): void {
       this.#client = value;
@@ -209,9 +259,14 @@ function syncRequest(browser: Browser): unknown {
       if (!browser.isOnline) throw new Error('NetworkError');
       const script = `fetch(process.argv[1], { headers: { 'Holdfast-Client': process.argv[2] } })
         .then(async (r) => console.log(JSON.stringify([r.status, await r.text()])))`;
-      const { stdout } = spawnSync(process.execPath, ['-e', script, this.#url, this.#client], {
-        encoding: 'utf8',
-      });
+      const { stdout } = spawnSync(
+        process.execPath,
+        ['-e', script, browser.server + this.#path, this.#client],
+        {
+          encoding: 'utf8',
+        },
+      );
+      asked.push({ path: this.#path, size: stdout.length });
       [this.status, this.responseText] = JSON.parse(stdout) as [number, string];
     }
   };

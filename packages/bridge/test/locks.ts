@@ -10,7 +10,7 @@ export class Locks {
     class PageLocks {
       request(name: string, ...rest: unknown[]): Promise<unknown> {
         const callback = rest.pop() as (lock: unknown) => unknown;
-        return request(name, (rest[0] ?? {}) as LockOptions, callback);
+        return request(name, rest[0] ?? {}, callback);
       }
     }
     return {
