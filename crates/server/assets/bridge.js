@@ -1,0 +1,1 @@
+// The bridge is built from packages/bridge and copied here, so that a build needs no Node. This is its place until then.
