@@ -36,6 +36,10 @@ pub struct BatchOperation {
     pub if_match: Option<String>,
     /// `*` creates only.
     pub if_none_match: Option<String>,
+    /// A chat or message goes after the one with this id; empty: first.
+    pub after: Option<String>,
+    /// With device-local stores: whose; by default that of `Holdfast-Client`.
+    pub device: Option<String>,
     /// Makes this operation once, though it comes again in another batch.
     pub idempotency_key: Option<String>,
     #[schema(value_type = Option<serde_json::Value>)]

@@ -112,3 +112,23 @@ fn assets_and_cost_entries_are_written_in_a_batch() {
     let gone = server.post("/api/batch", &gone.to_string()).expect(200).json();
     assert_eq!((&gone["results"][0]["status"], &gone["results"][1]["status"]), (&json!(200), &json!(404)));
 }
+
+#[test]
+fn a_batch_places_messages_and_writes_stores_of_other_devices() {
+    let server = TestServer::start();
+    server.put_chat("c", &chat("c", &[&message("m1", "one"), &message("m2", "two")])).expect(200);
+    let put = |id: &str, after: &str| {
+        let path = format!("/api/chats/c/messages/{id}");
+        let body: serde_json::Value = serde_json::from_str(&message(id, id)).unwrap();
+        json!({"method": "PUT", "path": path, "after": after, "ifNoneMatch": "*", "body": body})
+    };
+    let panes = json!({"method": "PUT", "path": "/api/stores/app-app-chat-panes-2", "device": "laptop",
+        "body": {"data": {"chatPanes": []}}});
+    let batch = json!({"operations": [put("m0", ""), put("m1b", "m1"), panes]});
+    server.post("/api/batch", &batch.to_string()).expect(200);
+    let chat = server.get("/api/chats/c").expect(200).json();
+    let ids: Vec<_> = chat["conversation"]["messages"].as_array().unwrap().iter().map(|m| &m["id"]).collect();
+    assert_eq!(ids, ["m0", "m1", "m1b", "m2"]);
+    server.get("/api/stores/app-app-chat-panes-2?device=laptop").expect(200);
+    server.get("/api/stores/app-app-chat-panes-2").expect_error(404, "store_not_found");
+}

@@ -5,7 +5,7 @@ use holdfast_store::document::{Mode, NewDocument};
 use holdfast_store::store::{Edit, Idempotency, Place};
 use holdfast_store::{Id, Json, Kind, Precondition, Write, json};
 
-use crate::api::chats::head_edit;
+use crate::api::chats::{PlaceQuery, head_edit};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::items::same_id;
 use crate::api::metrics::cost_entry;
@@ -55,6 +55,10 @@ fn body(fields: &Fields<'_>) -> ApiResult<Json> {
     fields.required("body", "body is required")
 }
 
+fn place(fields: &Fields<'_>) -> Place {
+    PlaceQuery { after: fields.text("after") }.place()
+}
+
 fn store(
     method: &str,
     name: &str,
@@ -64,7 +68,7 @@ fn store(
 ) -> ApiResult<Option<Write>> {
     let name = Id::parse(name)?;
     check_name(&name)?;
-    let device = device(&name, None, caller)?;
+    let device = device(&name, fields.text("device"), caller)?;
     Ok(match method {
         "PUT" => {
             let body = body(fields)?;
@@ -91,7 +95,7 @@ fn chat(method: &str, id: &str, fields: &Fields<'_>, precondition: Precondition)
             let body = body(fields)?;
             let body = Fields::of(&body)?.required("conversation", "Conversation data is required")?;
             same_id(&body, &id, "Conversation ID mismatch")?;
-            Some(Write::PutConversation { id, body, place: Place::Usual, precondition })
+            Some(Write::PutConversation { id, body, place: place(fields), precondition })
         }
         "PATCH" => {
             let precondition = of_present(precondition);
@@ -114,7 +118,7 @@ fn message(
         "PUT" => {
             let body = body(fields)?;
             same_id(&body, &id, "Message ID mismatch")?;
-            Some(Write::PutMessage { conversation, id, body, place: Place::Usual, precondition })
+            Some(Write::PutMessage { conversation, id, body, place: place(fields), precondition })
         }
         "DELETE" => Some(Write::DeleteMessage { conversation, id, precondition }),
         _ => None,
