@@ -60,7 +60,8 @@ export class Chats {
 
   /** The app was given this text out of its database. */
   given(text: unknown): void {
-    if (typeof text === 'string' && !this.#isRead) this.#given = text;
+    if (typeof text !== 'string') this.#isRead = true;
+    else if (!this.#isRead) this.#given = text;
   }
 
   /** Wraps `JSON.parse` and `JSON.stringify`. */
