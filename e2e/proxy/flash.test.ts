@@ -39,8 +39,8 @@ test('a restore replaces what is there, on the server too', async () => {
   await ready(other);
   expect((await chatsOf(other)).map(textsOf)).toEqual(before.map(textsOf));
   await expectImageShown(other, 320);
-  const { history } = await holdfast.get<{ history: unknown[] }>('/api/history?kind=conversation');
-  expect(history.length).toBeGreaterThan(0);
+  const { versions } = await holdfast.get<{ versions: unknown[] }>('/api/history?kind=conversation');
+  expect(versions.length).toBeGreaterThan(0);
 });
 
 test('a backup made in another browser, restored into an empty one, is on the server', async () => {
