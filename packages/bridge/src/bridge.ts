@@ -18,7 +18,7 @@ import { readOwn, setKnown, updateOwn } from './own.js';
 import { Panel } from './panel.js';
 import { Pill } from './pill.js';
 import { Progress } from './progress.js';
-import { restoreChats, restoreSettings } from './restore.js';
+import { askToRestore, restoreChats, restoreSettings } from './restore.js';
 import { hasSettings, seed } from './seed.js';
 import { askState, createServer, type ServerState } from './server.js';
 import { claimTab, seemsHeld } from './tab.js';
@@ -102,7 +102,7 @@ export class Bridge {
     this.#watch();
     void this.#begin(state && { state, after }, isBound, isHeld).catch((error: unknown) => {
       this.#pill.fail(error);
-      this.#openChats();
+      if (this.#mode === 'starting') this.#runLocally();
     });
   }
 
@@ -190,7 +190,11 @@ export class Bridge {
       this.#runLocally();
       if (!start || !(await this.#offerMove(start.state))) return;
     } else {
-      if (isRestored && !(start && (await restoreChats(this.#parts, this.#panel)))) return this.#runLocally();
+      if (isRestored && !(start && (await restoreChats(this.#parts)))) {
+        this.#runLocally();
+        if (start && (await askToRestore(this.#parts, this.#panel))) page.reload();
+        return;
+      }
       updateOwn({ isBound: true });
       this.#mode = 'mirrored';
       this.#startOutbox();

@@ -44,6 +44,7 @@ export class Pill {
     style.textContent = STYLE;
     this.#said.setAttribute('role', 'status');
     this.#button.append(this.#said);
+    this.#button.title = 'Holdfast';
     this.#button.setAttribute('aria-haspopup', 'true');
     this.#button.addEventListener('click', () => this.#toggle());
     this.#menu.className = 'menu';

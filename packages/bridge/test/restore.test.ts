@@ -49,15 +49,23 @@ test('a restore over what somebody else wrote since is asked for (pitfall 13)', 
   await app.restore({}, [chat('b1', ['from the backup'])]);
   s.leave();
   await s.other.putChat(chat('theirs', ['new']));
-  const started = s.start();
-  await until(() => document.querySelector('holdfast-panel') !== null);
-  expect((await ids()).length).toBe(21);
-  const { page } = s;
+  // Meanwhile the app has what was restored.
+  expect((await s.start()).chats.map((c) => c.id)).toEqual(['b1']);
   await s.asked('Replace the chats on the server by the backup?');
-  page.click('holdfast-panel', 'Keep both');
-  const again = await started;
+  expect((await ids()).length).toBe(21);
+  s.page.click('holdfast-panel', 'Keep both');
+  await until(() => s.page.reloads === 1);
+  const again = await s.start();
   expect((await ids()).length).toBe(22);
   expect(again.chats.map((c) => c.id)).toContain('b1');
+});
+
+test('a backup restored into an empty browser is on the empty server (pitfall 13)', async () => {
+  const app = await s.start();
+  await app.restore({ 'app-ui': ui('minimal') }, [chat('b1', ['from the backup'])]);
+  expect((await s.start()).chats.map((c) => c.id)).toEqual(['b1']);
+  await s.saved();
+  expect(await ids()).toEqual(['b1']);
 });
 
 test('a restore that was not sent stays pending while the server is away (pitfall 13)', async () => {
