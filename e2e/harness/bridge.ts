@@ -30,10 +30,19 @@ export async function statusIs(page: Page, status: Status): Promise<void> {
 
 /** The small status at the edge of the page. */
 export function pill(page: Page): Locator {
-  return page.getByRole('button', { name: /holdfast/i });
+  return page.locator('holdfast-status button.pill');
 }
 
-/** A button of the panel, which opens by itself on a first visit. */
-export function panelButton(page: Page, action: 'move' | 'merge'): Locator {
-  return page.getByRole('button', { name: new RegExp(action, 'i') });
+/** The panel that asks what nobody else can answer. */
+export function panel(page: Page): Locator {
+  return page.locator('holdfast-panel');
+}
+
+/** Takes one of its choices, waits until it says that everything arrived, and closes it. */
+export async function moveData(page: Page, choice: 'Move' | 'Merge'): Promise<void> {
+  await panel(page).getByRole('button', { name: choice }).click();
+  await panel(page).getByText('Everything is on the server').waitFor(LIMIT);
+  const reloaded = choice === 'Merge' ? page.waitForEvent('load', LIMIT) : undefined;
+  await panel(page).getByRole('button').click();
+  await reloaded;
 }

@@ -1,6 +1,6 @@
 // Holdfast is put in front of an app that was used without it.
 import { expect, test } from 'vitest';
-import { panelButton, saved } from '../harness/bridge';
+import { moveData, saved } from '../harness/bridge';
 import { appWrote, chatsOf, newChat, ready, say } from '../harness/chat';
 import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
@@ -28,7 +28,7 @@ test('the data of the browser is moved to an empty server when the user says so'
   const before = await chatsOf(page);
   expect(before).toHaveLength(2);
   expect(await serverChats(holdfast)).toEqual([]);
-  await panelButton(page, 'move').click();
+  await moveData(page, 'Move');
   await until('the server has the chats', async () => (await serverChats(holdfast)).length === 2);
   await ready(page);
   await expectSame(holdfast, page);
@@ -50,7 +50,7 @@ test('when both have data it asks, and merging keeps both', async () => {
   const page = await profile('before').open(url);
   await ready(page);
   expect((await serverChats(holdfast)).flatMap(textsOf)).not.toContain('Written before TOK5');
-  await panelButton(page, 'merge').click();
+  await moveData(page, 'Merge');
   await until('the server has all chats', async () => (await serverChats(holdfast)).length === 3);
   await ready(page);
   await saved(page);

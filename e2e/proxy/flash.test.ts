@@ -1,7 +1,7 @@
 // The app's own backup and restore, which go past its stores.
 import { expect, test } from 'vitest';
 import { saved } from '../harness/bridge';
-import { chatsOf, flashBackup, newChat, ready, restoreFlash, say } from '../harness/chat';
+import { appWrote, chatsOf, flashBackup, newChat, ready, restoreFlash, say } from '../harness/chat';
 import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { serverChats, serverStore, textsOf } from '../harness/server-state';
@@ -39,8 +39,8 @@ test('a restore replaces what is there, on the server too', async () => {
   await ready(other);
   expect((await chatsOf(other)).map(textsOf)).toEqual(before.map(textsOf));
   await expectImageShown(other, 320);
-  const { history } = await holdfast.get<{ history: unknown[] }>('/api/history?kind=conversation');
-  expect(history.length).toBeGreaterThan(0);
+  const { versions } = await holdfast.get<{ versions: unknown[] }>('/api/history?kind=conversation');
+  expect(versions.length).toBeGreaterThan(0);
 });
 
 test('a backup made in another browser, restored into an empty one, is on the server', async () => {
@@ -51,6 +51,7 @@ test('a backup made in another browser, restored into an empty one, is on the se
       const page = await browser.open(address);
       await ready(page);
       await say(page, 'From elsewhere TOK5', await writePicture(`${browser.directory}.png`));
+      await appWrote(page);
       backup = await flashBackup(page);
       texts = (await chatsOf(page)).flatMap(textsOf);
     },

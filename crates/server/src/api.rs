@@ -9,6 +9,7 @@ pub mod assets;
 pub mod auth;
 pub mod backups;
 pub mod batch;
+pub mod bridge;
 pub mod changes;
 pub mod chat_list;
 pub mod chat_test;
@@ -20,6 +21,7 @@ pub mod history;
 pub mod imports;
 pub mod items;
 pub mod llms;
+pub mod login;
 pub mod messages;
 pub mod metrics;
 pub mod models;
@@ -29,6 +31,7 @@ pub mod precondition;
 pub mod reports;
 pub mod request;
 pub mod requests;
+pub mod session;
 pub mod state;
 pub mod store_list;
 pub mod store_read;
@@ -45,6 +48,7 @@ use axum::extract::OriginalUri;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use axum::{Router, extract::State};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -72,11 +76,18 @@ fn surround(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app), auth::guard));
     Router::new()
         .merge(routes.clone())
-        .nest("/_holdfast", routes)
+        .nest("/_holdfast", routes.merge(pages()))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(around)
         .with_state(app)
+}
+
+/// What browsers load by themselves, below `/_holdfast/` only.
+fn pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/login", get(login::get_login).post(login::post_login))
+        .route("/bridge.js", get(bridge::get_bridge))
 }
 
 /// The route table: each route with its entry in the OpenAPI document.
@@ -156,7 +167,6 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
 mod tests {
     use axum::body::Body;
     use axum::http::Request;
-    use axum::routing::get;
     use tower::ServiceExt as _;
 
     use super::*;

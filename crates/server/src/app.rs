@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 use utoipa::ToSchema;
 
+use crate::api::login::Tries;
 use crate::config::Config;
 
 /// How many requests are remembered.
@@ -24,8 +25,12 @@ pub struct App {
     pub config: Config,
     /// The address that is listened on.
     pub address: SocketAddr,
+    /// The address in front of the app, where there is one.
+    pub front: Option<SocketAddr>,
     /// The last requests.
     pub requests: Requests,
+    /// Logins with a wrong token.
+    pub tries: Tries,
     /// Turns `true` when the server stops: endless streams end then.
     pub closing: watch::Receiver<bool>,
     started: i64,
@@ -44,11 +49,18 @@ impl App {
             store,
             config,
             address,
+            front: None,
+            tries: Tries::default(),
             requests: Requests::new(),
             closing,
             started: now(),
             counter: AtomicU64::new(0),
         }
+    }
+
+    /// The addresses that are listened on.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.address), self.front].into_iter().flatten()
     }
 
     /// An id for a request, unique over restarts.

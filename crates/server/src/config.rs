@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::proxy::Upstream;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -50,6 +52,12 @@ pub struct ServeOptions {
     /// An origin, such as http://localhost:3000, whose pages may call this server (repeatable)
     #[arg(long, env = "HOLDFAST_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
+    /// The app to stand in front of, such as http://127.0.0.1:3001: its pages get the bridge
+    #[arg(long, env = "HOLDFAST_APP", value_name = "URL")]
+    pub app: Option<Upstream>,
+    /// Where to listen for browsers of the app; an address that other machines reach needs --token
+    #[arg(long, env = "HOLDFAST_APP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    pub app_listen: SocketAddr,
     /// The largest request body, in MiB
     #[arg(long, env = "HOLDFAST_MAX_BODY", value_name = "MIB", default_value_t = 128)]
     pub max_body: usize,
@@ -111,6 +119,10 @@ impl Config {
         config.max_body = options.max_body.saturating_mul(1 << 20);
         config.max_import = options.max_import.saturating_mul(1 << 20);
         config.check_exposure(options.listen)?;
+        if let Some(app) = &options.app {
+            config.check_exposure(options.app_listen)?;
+            check_front(app, options)?;
+        }
         Ok(config)
     }
 
@@ -124,6 +136,21 @@ impl Config {
              or listen on 127.0.0.1"
         ))
     }
+}
+
+/// Refuses an app that is where Holdfast itself will be.
+fn check_front(app: &Upstream, options: &ServeOptions) -> Result<(), String> {
+    let own = [options.app_listen, options.listen].map(|address| address.to_string());
+    if own
+        .iter()
+        .any(|own| own == app.authority() || own.replace("127.0.0.1", "localhost") == app.authority())
+    {
+        return Err(format!(
+            "--app {} is where Holdfast listens: let the app listen on another port, such as 3001",
+            app.authority()
+        ));
+    }
+    Ok(())
 }
 
 /// `holdfast.db` in the platform's data directory.

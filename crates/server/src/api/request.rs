@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::error::{ApiError, ApiResult, Code};
 use crate::api::precondition::precondition;
+use crate::api::session::Session;
 use crate::app::App;
 
 /// Who calls, and what the call is based on.
@@ -78,13 +79,15 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
-/// Whether secrets are shown in clear text: to callers on this machine that do not ask for masks. Who comes
-/// through a proxy is not known to be on this machine.
+/// Whether secrets are shown in clear text: to callers on this machine that do not ask for masks, and to pages whose
+/// user has signed in, as the app in them works with its keys. Who comes through a proxy is not known to be on this
+/// machine.
 pub fn reads_secrets(extensions: &Extensions, headers: &HeaderMap, uri: &Uri) -> bool {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let forwarded = ["forwarded", "x-forwarded-for"].iter().any(|h| headers.contains_key(*h));
     let masked = uri.query().unwrap_or("").split('&').any(|pair| pair == "secrets=masked");
-    peer.is_none_or(|p| p.0.ip().is_loopback()) && !forwarded && !masked
+    let is_here = peer.is_none_or(|p| p.0.ip().is_loopback()) && !forwarded;
+    (is_here || extensions.get::<Session>().is_some()) && !masked
 }
 
 /// How long a header that names something may be.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
@@ -10,9 +11,11 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::debug_fn;
 
+use crate::Listeners;
 use crate::config::{Config, LogFormat, ServeOptions};
 use crate::lock;
 use crate::log::{self, LogGuard};
+use crate::proxy::{Front, Upstream};
 
 /// Serves until SIGINT or SIGTERM.
 pub(super) async fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
@@ -28,6 +31,10 @@ pub(super) async fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
+    let front = match &options.app {
+        Some(upstream) => Some(front(options.app_listen, upstream.clone()).await?),
+        None => None,
+    };
     let store = holdfast_store::open(&OpenOptions {
         key_file: config.key_file.clone(),
         ..OpenOptions::sqlite(&config.db)
@@ -37,9 +44,21 @@ pub(super) async fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
     let stop = stop_signal()?;
     held.announce(&url)?;
     tracing::info!(target: "api", url, db = %config.db.display(), "serving {} at {url}", config.db.display());
-    crate::run(listener, config, store, stop).await?;
+    if let Some(front) = &front {
+        let (page, app) = (front.listener.local_addr()?, front.upstream.authority());
+        tracing::info!(target: "proxy", app, "the app at http://{app} is served with its data at http://{page}");
+    }
+    crate::run(Listeners { api: listener, front }, config, store, stop).await?;
     tracing::info!(target: "api", "stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens in front of an app.
+async fn front(address: SocketAddr, upstream: Upstream) -> anyhow::Result<Front> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} for the app: stop what listens there, or pass --app-listen")
+    })?;
+    Ok(Front { listener, upstream })
 }
 
 /// Lines are written as long as the guard is kept.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use holdfast::Listeners;
 use holdfast::config::Config;
+use holdfast::proxy::Front;
 use holdfast_store::OpenOptions;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,6 +18,8 @@ use tokio::sync::oneshot;
 /// Runs until it is dropped.
 pub struct TestServer {
     pub address: SocketAddr,
+    /// In front of an app, where there is one.
+    pub front: Option<SocketAddr>,
     directory: TempDir,
     running: Option<Running>,
     agent: ureq::Agent,
@@ -74,21 +78,28 @@ impl TestServer {
 
     /// A server with another configuration.
     pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_before(None, change)
+    }
+
+    /// A server in front of the app at an address.
+    pub fn start_before(app: Option<SocketAddr>, change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::new(directory.path().join("holdfast.db"));
         change(&mut config);
-        let (address, running) = run(config);
+        let (address, front, running) = run(config, app);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
-        Self { address, directory, running: Some(running), agent: config.into() }
+        Self { address, front, directory, running: Some(running), agent: config.into() }
     }
 
     /// Stops it and starts another one on the same database.
     pub fn restart(&mut self) {
         self.stop();
-        let (address, running) = run(Config::new(self.db()));
+        let (address, _, running) = run(Config::new(self.db()), None);
         self.address = address;
         self.running = Some(running);
     }
@@ -139,8 +150,24 @@ impl TestServer {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+        self.send_to(self.address, method, path, headers, body)
+    }
+
+    /// The same at the app's address.
+    pub fn at_front(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+        self.send_to(self.front.unwrap(), method, path, headers, body)
+    }
+
+    fn send_to(
+        &self,
+        address: SocketAddr,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Reply {
         let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+            ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -167,11 +194,27 @@ impl TestServer {
     }
 
     pub fn connect(&self, request: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
+        connect(self.address, request)
     }
+}
+
+/// Sends bytes as they are.
+pub fn connect(address: SocketAddr, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+/// Reads until `until` came; the connection may end then, and not before.
+pub fn read_until(stream: &mut TcpStream, until: &str) -> String {
+    let (mut text, mut chunk) = (String::new(), [0; 4_096]);
+    while !text.contains(until) {
+        let read = stream.read(&mut chunk).unwrap();
+        assert!(read > 0, "the connection ended: {text}");
+        text.push_str(&String::from_utf8_lossy(&chunk[..read]));
+    }
+    text
 }
 
 impl Drop for TestServer {
@@ -180,7 +223,7 @@ impl Drop for TestServer {
     }
 }
 
-fn run(config: Config) -> (SocketAddr, Running) {
+fn run(config: Config, app: Option<SocketAddr>) -> (SocketAddr, Option<SocketAddr>, Running) {
     let (stop, stopped) = oneshot::channel();
     let (report, reported) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -190,16 +233,24 @@ fn run(config: Config) -> (SocketAddr, Running) {
             let options =
                 OpenOptions { key_file: config.key_file.clone(), ..OpenOptions::sqlite(&config.db) };
             let store = holdfast_store::open(&options).unwrap();
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            report.send(listener.local_addr().unwrap()).unwrap();
+            let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let front = match app {
+                Some(app) => Some(Front {
+                    listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+                    upstream: format!("http://{app}").parse().unwrap(),
+                }),
+                None => None,
+            };
+            let front_address = front.as_ref().map(|f| f.listener.local_addr().unwrap());
+            report.send((api.local_addr().unwrap(), front_address)).unwrap();
             let stopped = async {
                 let _ = stopped.await;
             };
-            holdfast::run(listener, config, store, stopped).await.unwrap();
+            holdfast::run(Listeners { api, front }, config, store, stopped).await.unwrap();
         });
     });
-    let address = reported.recv_timeout(Duration::from_secs(60)).unwrap();
-    (address, Running { stop, thread })
+    let (address, front) = reported.recv_timeout(Duration::from_secs(60)).unwrap();
+    (address, front, Running { stop, thread })
 }
 
 /// A conversation with these messages, as JSON text.
