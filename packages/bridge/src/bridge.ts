@@ -10,9 +10,8 @@ import { followFeed } from './feed.js';
 import { offerMove } from './first-visit.js';
 import { hydrate, type Hydration } from './hydrate.js';
 import { Keyval, openKeyval } from './keyval.js';
-import { watchLocalStorage } from './local-storage.js';
+import { editsOf, watchLocalStorage } from './local-storage.js';
 import { unmarkAll } from './marks.js';
-import type { Moved } from './move.js';
 import { local, newId, page } from './native.js';
 import { watchObjectStores } from './object-stores.js';
 import { readOwn, setKnown, updateOwn } from './own.js';
@@ -64,7 +63,7 @@ export class Bridge {
         write: (put, remove) => this.#keyval.write(put, remove),
       },
       transport: this.#server.transport,
-      seen: ({ kind }) => (kind === 'document' ? (readOwn().cursor ?? null) : this.#progress.at),
+      seen: ({ kind }) => (kind === 'document' ? (readOwn().cursor ?? this.#progress.at) : this.#progress.at),
       readAsset,
       readConversation: (id) => this.#chats.conversations.find((c) => c.id === id),
       newId,
@@ -87,12 +86,14 @@ export class Bridge {
 
   /** Before the app's first script: everything that it could read or call is ready when this returns. */
   start(): void {
-    const { cursor: after, isBound: wasBound = false, isRestored } = readOwn();
+    const { cursor, isBound: wasBound = false, isRestored } = readOwn();
+    // After a restore all is asked for: what the backup does not have is there as before.
+    const after = isRestored ? undefined : cursor;
     const state = askState(after, this.#client);
     // Another database stands there now, or an older state of this one: what goes where is asked anew.
     const isBound = wasBound && !(after !== undefined && state?.reset);
     const isHeld = seemsHeld();
-    if (isBound && isRestored) restoreSettings();
+    if (isBound && isRestored) restoreSettings(state);
     else if (!state || isHeld) this.#mode = isBound ? 'starting' : 'local';
     else if (isBound || (!wasBound && !hasSettings())) seed(state);
     else this.#mode = 'local';
@@ -142,9 +143,10 @@ export class Bridge {
 
   #chatsWritten(store: IDBObjectStore, text: string): void {
     this.#writes += 1;
+    // In a browser of its own too: when its data is moved, this is what the server has.
+    const { edits, doubtful } = this.#chats.diff(text);
     if (this.#mode === 'local') return;
     this.#keyval.join(store, () => {
-      const { edits, doubtful } = this.#chats.diff(text);
       this.#add(edits);
       if (doubtful.length > 0) void this.#askToDelete(doubtful);
       this.#progress.keep();
@@ -171,7 +173,7 @@ export class Bridge {
     if (this.#mode === 'local') return;
     this.#runLocally();
     this.outbox.stop();
-    updateOwn({ isRestored: true });
+    updateOwn({ isRestored: true, restoredOver: readOwn().cursor });
   }
 
   async #begin(start: Start | undefined, isBound: boolean, isHeld: boolean): Promise<void> {
@@ -205,19 +207,24 @@ export class Bridge {
   }
 
   #offerMove(state: ServerState): Promise<boolean> {
-    const bind =
-      (isMerged: boolean) =>
-      ({ conversations, cursor }: Moved) => {
-        const known = local.keys().filter(isStore);
-        updateOwn({ isBound: true, known, cursor: isMerged ? undefined : cursor });
-        this.#chats.setTold(conversations);
+    const bind = (isMerged: boolean) => {
+      const stores = () => local.keys().filter(isStore);
+      const moved = new Map(stores().map((key) => [key, local.get(key)]));
+      return (cursor: Cursor) => {
+        updateOwn({ isBound: true, known: [...moved.keys()], cursor: isMerged ? undefined : cursor });
         if (isMerged) this.#progress.startWithout(cursor);
         else this.#progress.start(cursor, true);
         void this.#keyval.setCursor(isMerged ? null : cursor).catch(() => undefined);
         this.#mode = 'mirrored';
+        // What was set while the rest was moved.
+        for (const key of stores()) {
+          const text = moved.get(key) ?? null;
+          if (local.get(key) !== text) this.#add(editsOf(key, text));
+        }
         this.#startOutbox();
         this.#pill.showLocal(false);
       };
+    };
     const { server, keyval } = this.#parts;
     return offerMove(this.#panel, { server, keyval, state, writes: () => this.#writes }, bind);
   }

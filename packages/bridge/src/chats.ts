@@ -2,7 +2,6 @@ import type { Conversation } from '../../client/src/chat.js';
 import { diffChats } from '../../client/src/diff.js';
 import type { Edit } from '../../client/src/edit.js';
 import { isObject } from '../../client/src/json.js';
-import { align } from './align.js';
 import { native } from './native.js';
 
 /** The app's persisted chats: `{state: {conversations}, version}`. */
@@ -22,8 +21,6 @@ function isPersisted(value: unknown): value is Persisted {
 export class Chats {
   /** What the outbox was told last; nothing until the app has read its chats. */
   #told: readonly Conversation[] = [];
-  /** Whether what was told are the app's own objects. */
-  #isAligned = true;
   #isRead = false;
   /** The text that the app was given and will parse. */
   #given: string | undefined;
@@ -41,7 +38,7 @@ export class Chats {
     return this.#told;
   }
 
-  /** The `version` of what the app wrote last. */
+  /** The `version` of what the app read or wrote last. */
   get version(): number | undefined {
     return this.#version;
   }
@@ -51,16 +48,10 @@ export class Chats {
     this.#overlay = overlay;
   }
 
-  /** What was mirrored so far, when it was not this class that did it. */
-  setTold(list: readonly Conversation[]): void {
-    this.#told = list;
-    this.#isAligned = false;
-    this.#isRead = true;
-  }
-
   /** The app was given this text out of its database. */
   given(text: unknown): void {
-    if (typeof text === 'string' && !this.#isRead) this.#given = text;
+    if (typeof text !== 'string') this.#isRead = true;
+    else if (!this.#isRead) this.#given = text;
   }
 
   /** Wraps `JSON.parse` and `JSON.stringify`. */
@@ -82,7 +73,7 @@ export class Chats {
     };
   }
 
-  /** What changed since the last write, and deletes of most chats at once, which may be none. For the text that the app writes now. */
+  /** What changed since the last write, by the text that the app writes now. Deletes of most chats at once are `doubtful`. */
   diff(text: string): { edits: Edit[]; doubtful: Edit[] } {
     const value = this.#written?.text === text ? this.#written.value : (native.parse(text) as unknown);
     this.#written = undefined;
@@ -91,8 +82,7 @@ export class Chats {
     const known = new Set(this.#told.map((c) => c.id));
     // The app keeps an empty chat when it has no other: each new browser would put one on the server.
     const now = value.state.conversations.filter((c) => known.has(c.id) || !isEmpty(c));
-    const edits = diffChats(this.#isAligned ? this.#told : align(this.#told, now), now);
-    this.#isAligned = true;
+    const edits = diffChats(this.#told, now);
     const isDelete = ({ kind, op }: Edit) => kind === 'conversation' && op === 'delete';
     const deletes = edits.filter(isDelete);
     const isDoubtful = deletes.length > 10 && deletes.length > this.#told.length / 2;
@@ -106,10 +96,11 @@ export class Chats {
     this.#isRead = true;
     if (!isPersisted(value)) return;
     const { conversations } = value.state;
+    this.#version = value.version;
     this.#overlay?.(conversations);
     this.#overlay = undefined;
-    // The app may change its array.
-    this.#told = [...conversations];
+    // The empty chat that the app kept for lack of another is not on the server.
+    this.#told = conversations.filter((c) => !isEmpty(c));
   }
 }
 

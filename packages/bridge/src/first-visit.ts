@@ -31,8 +31,7 @@ export async function offerMove(
     onProgress: (done, of, problem) =>
       show(problem ?? `${done} of ${of}; then all of it is read back`, done, of),
   });
-  const result = await move.run();
-  panel.close();
+  const result = await move.run().finally(() => panel.close());
   if (!result) return false;
   const { compared, different } = result;
   const isDone = different.length === 0;

@@ -20,7 +20,7 @@ try {
       return outbox.status.get().conflicts;
     },
   };
-  Object.defineProperty(window, '__holdfast', { value: Object.freeze(handle) });
+  Object.defineProperty(window, '__holdfast', { value: Object.freeze(handle), configurable: true });
   bridge.start();
 } catch (error) {
   // Storage is switched off, say. The app runs as it would without us.

@@ -3,6 +3,7 @@ import type { Cursor } from '../../client/src/cursor.js';
 import { diffChats } from '../../client/src/diff.js';
 import type { Edit } from '../../client/src/edit.js';
 import { Outbox, type OutboxStatus } from '../../client/src/outbox.js';
+import { Unreachable } from '../../client/src/transport.js';
 import { align } from './align.js';
 import { missingOnServer, readSent } from './assets.js';
 import { readChats } from './chats.js';
@@ -12,12 +13,6 @@ import { native, newId } from './native.js';
 import type { Server, ServerState } from './server.js';
 import { verify, type Verified } from './verify.js';
 
-/** What was moved, and up to where the server had it. */
-export interface Moved {
-  conversations: readonly Conversation[];
-  cursor: Cursor;
-}
-
 export interface MoveOptions {
   server: Server;
   keyval: Keyval;
@@ -25,10 +20,13 @@ export interface MoveOptions {
   state: ServerState;
   /** How often the app has written its chats. */
   writes: () => number;
-  /** From now on the app's writes are mirrored. Called when nothing was written since what was moved was read. */
-  bind: (moved: Moved) => void;
+  /** From now on the app's writes are mirrored. Called when nothing was written since what was moved was read. `cursor`: up to where the server was seen. */
+  bind: (cursor: Cursor) => void;
   onProgress: (done: number, of: number, problem: string | undefined) => void;
 }
+
+/** The pause before something is read once more. */
+const RETRY_MS = 1000;
 
 export type MoveResult = Verified & { conversations: number; merged: string[] };
 
@@ -70,29 +68,55 @@ export class Move {
 
   /** Nothing when it was cancelled: then a part is on the server, and the next try finds it there. */
   async run(): Promise<MoveResult | undefined> {
+    try {
+      return await this.#rounds();
+    } catch (error) {
+      if (this.#isCancelled) return undefined;
+      throw error;
+    }
+  }
+
+  async #rounds(): Promise<MoveResult | undefined> {
     const { server, keyval, state, writes, bind } = this.#options;
-    const others = [
-      ...settings(new Set(state.stores.map((s) => s.name))),
-      ...(await missingOnServer(server)),
-    ];
+    const images = await this.#patiently(() => missingOnServer(server));
+    const others = [...settings(new Set(state.stores.map((s) => s.name))), ...images];
     let told: readonly Conversation[] = [];
-    for (let round = 0; ; round += 1) {
+    for (let round = 0; !this.#isOver(); round += 1) {
       const before = writes();
       const conversations = align(readChats(await keyval.chats()), told);
       await this.#send([...diffChats(told, conversations), ...(round === 0 ? others : [])]);
+      if (this.#isOver()) break;
       told = conversations;
       // Asked before everything is read: what others write from here on is told again.
-      const { cursor } = await server.state(state.cursor);
-      const verified = await verify(server, conversations, others, (id) => this.#merged.has(id));
-      if (this.#isCancelled) return undefined;
+      const { cursor } = await this.#patiently(() => server.state(state.cursor));
+      const verified = await this.#patiently(() =>
+        verify(server, conversations, others, (id) => this.#merged.has(id)),
+      );
       const isDone = verified.different.length === 0;
       if (isDone && before !== writes()) continue;
-      if (isDone) bind({ conversations, cursor });
+      if (isDone) bind(cursor);
       this.#outbox.stop();
       const result = { conversations: conversations.length, merged: [...this.#merged], ...verified };
       const body = native.stringify({ kind: 'move', ...result });
       await server.transport.send({ method: 'POST', path: '/api/reports', body }).catch(() => undefined);
       return result;
+    }
+    return undefined;
+  }
+
+  #isOver(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** Reads again, after a while, what had no answer. */
+  async #patiently<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await read();
+      } catch (error) {
+        if (this.#isCancelled || !(error instanceof Unreachable)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 

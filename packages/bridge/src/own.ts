@@ -19,6 +19,8 @@ export interface Own {
   chatsVersion?: number;
   /** The app replaced its localStorage by that of a backup. */
   isRestored?: boolean;
+  /** Up to where this browser had everything when a backup took its place. */
+  restoredOver?: Cursor;
   /** The reader does not want to see that all is well. */
   isPillHidden?: boolean;
 }

@@ -9,14 +9,15 @@ import { settings } from './local-storage.js';
 import { native } from './native.js';
 import { readOwn, updateOwn } from './own.js';
 import type { Panel } from './panel.js';
-import type { Server } from './server.js';
+import { seed } from './seed.js';
+import type { Server, ServerState } from './server.js';
 import { CHATS } from './value.js';
 
 /**
  * The app put a backup in the place of its settings. They become pending writes, as if each had been changed by hand;
  * what is not in the backup stays on the server.
  */
-export function restoreSettings(): void {
+export function restoreSettings(state: ServerState | undefined): void {
   const { cursor = null, known = [] } = readOwn();
   for (const [order, edit] of settings(new Set()).entries()) {
     const { kind, op, id, device } = edit;
@@ -33,6 +34,7 @@ export function restoreSettings(): void {
     });
   }
   updateOwn({ isRestored: undefined });
+  if (state) seed(state, true);
 }
 
 /**
@@ -69,13 +71,14 @@ export async function restoreChats(
   }
   if (!reply.ok) throw new Error(`The server did not take the backup: ${String(reply.body['error'])}`);
   await keyval.setRestored(false);
+  updateOwn({ restoredOver: undefined });
   await outbox.add(await missingOnServer(server));
   return true;
 }
 
 /** Up to where this browser has seen everything: its cursor, and what only it wrote since. */
 async function lastSeen({ transport }: Server): Promise<Cursor | null> {
-  const { cursor, client } = readOwn();
+  const { restoredOver: cursor, client } = readOwn();
   if (cursor === undefined) return null;
   const path = `/api/changes?after=${encodeURIComponent(cursor)}&limit=5000&kinds=conversation,message`;
   const { ok, body } = await transport.send({ method: 'GET', path });

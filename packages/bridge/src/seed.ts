@@ -14,8 +14,11 @@ export function hasSettings(): boolean {
   return local.keys().some(isSomebodys);
 }
 
-/** Puts what the server has into localStorage, before the app reads it. What is pending here stays. */
-export function seed(state: ServerState): void {
+/**
+ * Puts what the server has into localStorage, before the app reads it. What is pending here is merged with it, or, where
+ * it comes from a backup that was restored, stands in its place.
+ */
+export function seed(state: ServerState, isRestored = false): void {
   const own = readOwn();
   const known = new Set(state.reset ? [] : own.known);
   const pending = marked();
@@ -31,7 +34,8 @@ export function seed(state: ServerState): void {
   for (const store of state.stores.filter(({ name }) => isStore(name))) {
     // One that was lent by another device is no store of ours.
     if (!isDeviceLocal(store.name) || store.device === own.client) known.add(store.name);
-    attempt(() => seedStore(store, pending, state));
+    const isPending = pending.some((e) => e.kind === 'document' && e.id === store.name);
+    if (!(isRestored && isPending)) attempt(() => seedStore(store, pending, state));
   }
   for (const name of state.removedStores.filter(isStore)) {
     known.delete(name);

@@ -51,10 +51,16 @@ pub(super) fn ask_whole(headers: &mut HeaderMap) {
 pub(super) fn is_html(response: &Response) -> bool {
     let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
     let kind = text(header::CONTENT_TYPE).to_ascii_lowercase();
+    if response.status() != StatusCode::OK || kind.split(';').next().map(str::trim) != Some("text/html") {
+        return false;
+    }
     let is_clear = matches!(text(header::CONTENT_ENCODING), "" | "identity");
     // In UTF-16 a tag is other bytes.
     let is_readable = is_clear && !kind.contains("utf-16");
-    response.status() == StatusCode::OK && kind.split(';').next() == Some("text/html") && is_readable
+    if !is_readable {
+        tracing::warn!(target: "proxy", "a page of the app is compressed or in UTF-16 and goes without the bridge");
+    }
+    is_readable
 }
 
 /// The same page with the bridge before its first script, chunk by chunk as it comes.

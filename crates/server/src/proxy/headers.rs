@@ -26,6 +26,10 @@ const HOP_BY_HOP: [HeaderName; 10] = [
 
 /// Takes out what belongs to one connection.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    // A body that came in chunks has no other length, whatever is said beside them.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let named = headers.get_all(header::CONNECTION).iter().filter_map(|v| v.to_str().ok());
     let named: Vec<HeaderName> =
         named.flat_map(|v| v.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
@@ -61,6 +65,8 @@ mod tests {
             ("connection", "keep-alive, X-Mine"),
             ("x-mine", "1"),
             ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "7"),
             ("host", "app.test:3000"),
             ("x-forwarded-for", "192.0.2.1"),
             ("accept", "*/*"),

@@ -1,0 +1,84 @@
+import type { Cursor } from '../cursor.js';
+import type { Entry } from '../entry.js';
+import type { OutboxStorage } from '../outbox.js';
+import type { Database, JournalEntry, TabEntry } from './database.js';
+import type { Tabs } from './tabs.js';
+
+/**
+ * Keeps the pending writes of all tabs of a browser, each marked with the tab that sends it. What is acknowledged
+ * moves to the journal in the same transaction, so that the offline copy of a conversation is never behind.
+ */
+export class TabOutbox implements OutboxStorage {
+  readonly #database: Promise<Database>;
+  readonly #tabs: Tabs;
+  readonly #acknowledged = new Map<string, JournalEntry>();
+
+  constructor(database: Promise<Database>, tabs: Tabs) {
+    this.#database = database;
+    this.#tabs = tabs;
+  }
+
+  async load(): Promise<Entry[]> {
+    try {
+      return await this.adopt();
+    } catch {
+      // Without a database nothing was kept; what is written from now on says so.
+      return [];
+    }
+  }
+
+  /** Makes the pending writes of closed tabs those of this one. */
+  async adopt(): Promise<Entry[]> {
+    const database = await this.#database;
+    const alive = await this.#tabs.alive();
+    const transaction = database.transaction('outbox', 'readwrite');
+    const left = (await transaction.store.getAll()).filter((e) => !alive.has(e.tab));
+    const requests = left.flatMap((entry) => [
+      transaction.store.delete(entry.slot),
+      transaction.store.put(this.#mine(entry)),
+    ]);
+    await Promise.all([...requests, transaction.done]);
+    return left.map(plain);
+  }
+
+  /** The pending writes of all tabs. */
+  async all(): Promise<Entry[]> {
+    const entries = await (await this.#database).getAll('outbox');
+    return entries.sort((a, b) => a.order - b.order).map(plain);
+  }
+
+  /** To be called before the write that removes the entry. */
+  acknowledge(entry: Entry, at: Cursor): void {
+    const conversation = entry.parent ?? (entry.kind === 'document' ? undefined : entry.id);
+    if (conversation === undefined || !['conversation', 'head', 'message'].includes(entry.kind)) return;
+    const earlier = this.#acknowledged.get(entry.key);
+    const after = entry.after ?? earlier?.after;
+    const place = after === undefined ? {} : { after };
+    this.#acknowledged.set(entry.key, { ...entry, ...place, slot: entry.key, conversation, at });
+  }
+
+  async write(put: Entry[], remove: string[]): Promise<void> {
+    const done = [...this.#acknowledged.values()];
+    this.#acknowledged.clear();
+    const transaction = (await this.#database).transaction(['outbox', 'journal'], 'readwrite');
+    const [outbox, journal] = [transaction.objectStore('outbox'), transaction.objectStore('journal')];
+    const requests = [
+      ...put.map((entry) => outbox.put(this.#mine(entry))),
+      ...remove.map((key) => outbox.delete(this.#slot(key))),
+      ...done.map((entry) => journal.put(entry)),
+    ];
+    await Promise.all([...requests, transaction.done]);
+  }
+
+  #slot(key: string): string {
+    return `${this.#tabs.id} ${key}`;
+  }
+
+  #mine(entry: Entry): TabEntry {
+    return { ...entry, slot: this.#slot(entry.key), tab: this.#tabs.id };
+  }
+}
+
+function plain({ slot: _, tab: __, ...entry }: TabEntry): Entry {
+  return entry;
+}

@@ -1,0 +1,8 @@
+export { connect, type ConnectOptions, type Holdfast, type Status } from './session/connect.js';
+export {
+  createDocumentStorage,
+  createModelsStorage,
+  type DocumentStorageOptions,
+} from './zustand/documents.js';
+export { sqlitePersist, type HoldfastPersistOptions } from './zustand/middlewares.js';
+export type { LiveChange, LiveStorage } from './zustand/live.js';
