@@ -1,9 +1,14 @@
 // One streamed answer in a long history: what is sent, what is written, and what the main thread does meanwhile.
 import { installProbe, resetProbe } from './probe';
-import { startProfile, stopProfile } from './profile';
+import { profileBridge } from './profile';
 import { newChat, ready, say } from '../harness/chat';
 import type { Front } from '../harness/front';
-import type { Side } from './sides';
+import { expectHistory, type Side } from './sides';
+
+export interface Work {
+  tokens: number;
+  conversations: number;
+}
 
 export interface Answer {
   /** How often the app wrote its chats. */
@@ -21,11 +26,13 @@ export interface Answer {
   total: number;
 }
 
-export async function streamAnswer(side: Side, tokens: number, front?: Front): Promise<Answer> {
+export async function streamAnswer(side: Side, work: Work, front?: Front): Promise<Answer> {
+  const { tokens, conversations } = work;
   const page = await side.profile.newPage();
   await page.addInitScript(installProbe);
   await page.goto(front?.url ?? side.url);
   await ready(page);
+  await expectHistory(page, conversations);
   await newChat(page);
   await say(page, 'Warm up TOK10');
   await side.settled(page);
@@ -33,10 +40,10 @@ export async function streamAnswer(side: Side, tokens: number, front?: Front): P
   await page.evaluate(resetProbe);
   front?.sent.splice(0);
   const session = await page.context().newCDPSession(page);
-  await startProfile(session);
+  const endProfile = await profileBridge(session);
   await say(page, `A long answer TOK${tokens}`);
   await side.settled(page);
-  const bridge = await stopProfile(session);
+  const bridge = await endProfile();
   const probe = await page.evaluate(() => window.__probe);
   const marks = await page.evaluate(() =>
     performance.getEntriesByName('write:app-chats').map(({ startTime }) => startTime),

@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
 
 const conversations = options.quick ? 200 : 2000;
 const tokens = options.quick ? 100 : 500;
+const answer = { tokens, conversations };
 const runs = options.quick ? 1 : 5;
 
 async function measure(sides: Sides): Promise<Row[]> {
@@ -39,8 +40,8 @@ async function measure(sides: Sides): Promise<Row[]> {
   const answers = { plain: [] as Answer[], proxied: [] as Answer[] };
   for (let run = 0; run < runs; run++) {
     say(`answer ${run + 1} of ${runs}`);
-    answers.plain.push(await streamAnswer(sides.plain, tokens));
-    answers.proxied.push(await streamAnswer(sides.proxied, tokens, sides.front));
+    answers.plain.push(await streamAnswer(sides.plain, answer));
+    answers.proxied.push(await streamAnswer(sides.proxied, answer, sides.front));
   }
   return [...answerRows(answers), ...bootRows(warm), sizeRow(size)];
 }

@@ -33,7 +33,8 @@ export function installProbe(): void {
   }
 
   function countChanged(): void {
-    const messages = window.__app.chats.getState().conversations[0]!.messages;
+    const app = (window as Partial<Window>).__app; // not there yet while the bridge fills a new browser
+    const messages = app?.chats.getState().conversations[0]?.messages ?? [];
     const fresh = messages.filter((message) => !seen.has(message));
     seen = new Set(messages);
     for (const message of fresh) probe.changed += new TextEncoder().encode(stringify(message)).length;

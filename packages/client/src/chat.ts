@@ -12,6 +12,9 @@ export interface Conversation {
   [member: string]: unknown;
 }
 
+/** The abort controller of a running answer stands in the head, and is no data. */
+export const TRANSIENT = '_abortController';
+
 /** Ids of messages are unique strings; where they are not, only the whole conversation can be written. */
 export function hasUsableIds(messages: readonly Message[]): boolean {
   const ids = new Set<unknown>(messages.map((m) => m.id));

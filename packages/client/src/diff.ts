@@ -1,4 +1,4 @@
-import { hasUsableIds, type Conversation, type Message } from './chat.js';
+import { hasUsableIds, TRANSIENT, type Conversation, type Message } from './chat.js';
 import type { Edit, HeadPatch } from './edit.js';
 import { equal, has } from './json.js';
 
@@ -104,8 +104,7 @@ function diffHead(before: Conversation, after: Conversation): { value: HeadPatch
   const was: HeadPatch = { set: {}, unset: [] };
   let differs = false;
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    // The abort controller of a running answer is no data.
-    if (key === 'messages' || key === '_abortController') continue;
+    if (key === 'messages' || key === TRANSIENT) continue;
     const [from, to] = [member(before, key), member(after, key)];
     if (from === to || equal(from, to)) continue;
     differs = true;

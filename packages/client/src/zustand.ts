@@ -4,5 +4,11 @@ export {
   createModelsStorage,
   type DocumentStorageOptions,
 } from './zustand/documents.js';
-export { sqlitePersist, type HoldfastPersistOptions } from './zustand/middlewares.js';
+export { createChatStorage, type ChatState } from './zustand/chats.js';
+export {
+  chatSqlitePersist,
+  llmSqlitePersist,
+  sqlitePersist,
+  type HoldfastPersistOptions,
+} from './zustand/middlewares.js';
 export type { LiveChange, LiveStorage } from './zustand/live.js';

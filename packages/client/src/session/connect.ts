@@ -2,6 +2,7 @@ import type { Entry } from '../entry.js';
 import { Observable } from '../observable.js';
 import { Outbox, type Conflict, type OutboxStatus } from '../outbox.js';
 import { createTransport, type Transport } from '../transport.js';
+import { Chats } from './chats/replica.js';
 import { openDatabase, type Database } from './database.js';
 import { Documents } from './documents.js';
 import { Feed } from './feed.js';
@@ -53,6 +54,7 @@ export class Holdfast {
   readonly #feed: Feed;
   readonly #closing: (() => void)[] = [];
   #failures: Record<string, string> = {};
+  #chats: Chats | undefined;
 
   constructor(options: ConnectOptions = {}) {
     const locks = options.locks === undefined ? pageLocks() : (options.locks ?? undefined);
@@ -121,9 +123,22 @@ export class Holdfast {
     );
   }
 
-  /** Adds a part of what the server has, which follows the feed from now on. */
-  follow(replica: Replica): void {
-    this.#replicas.push(replica);
+  /** The conversations, for the store that keeps them. */
+  get chats(): Chats {
+    if (!this.#chats) {
+      const { transport, entries, database } = this;
+      const clientId = transport.options.clientId ?? '';
+      this.#chats = new Chats({
+        transport,
+        entries,
+        database,
+        clientId,
+        outbox: () => this.outbox,
+        onLoaded: () => this.#follower.ask(),
+      });
+      this.#replicas.push(this.#chats);
+    }
+    return this.#chats;
   }
 
   /** Says that a store could not be loaded, or with `undefined` that it was. */
@@ -143,26 +158,31 @@ export class Holdfast {
   }
 
   #openOutbox(): Outbox {
-    const of = (entity: Pick<Entry, 'kind'>) =>
-      isOfChats(entity.kind) ? this.#replicas[1] : entity.kind === 'document' ? this.documents : undefined;
     return new Outbox({
       storage: this.entries,
       transport: this.transport,
-      seen: (entity) => of(entity)?.seen(entity) ?? null,
+      seen: (entity) => this.#replicaOf(entity)?.seen(entity) ?? null,
+      readConversation: (id) => this.#chats?.find(id),
       onAcknowledged: (entry, revision) => {
         this.entries.acknowledge(entry, revision);
-        of(entry)?.onAcknowledged(entry, revision);
+        this.#replicaOf(entry)?.onAcknowledged(entry, revision);
       },
-      onResolved: (entry, resolution) => of(entry)?.onResolved(entry, resolution) ?? false,
+      onResolved: (entry, resolution) => this.#replicaOf(entry)?.onResolved(entry, resolution) ?? false,
     });
+  }
+
+  #replicaOf({ kind }: Pick<Entry, 'kind'>): Replica | undefined {
+    return isOfChats(kind) ? this.#chats : kind === 'document' ? this.documents : undefined;
   }
 
   async #adopt(): Promise<void> {
     try {
       this.#tabs.beat();
       await this.outbox.ready;
-      const left = await this.entries.adopt();
-      if (left.length > 0) await this.outbox.adopt(left);
+      const left = await this.entries.adopt((entry) => !this.outbox.has(entry));
+      if (left.length === 0) return;
+      for (const entry of left) this.#replicaOf(entry)?.onAdopted(entry);
+      await this.outbox.adopt(left);
     } catch {
       // They stay where they are until the next leader.
     }

@@ -115,8 +115,10 @@ export class Documents implements Replica {
   }
 
   async changed(changes: readonly FeedChange[], at: Cursor): Promise<void> {
-    const own = this.#options.clientId;
-    if (changes.some((c) => !isOfChats(c.kind) && c.client !== own)) await this.refresh();
+    const [own, before] = [this.#options.clientId, this.#cursor];
+    const isNew = (c: FeedChange) =>
+      before === null || epochOf(before) !== epochOf(at) || c.seq > seqOf(before);
+    if (changes.some((c) => !isOfChats(c.kind) && c.client !== own && isNew(c))) await this.refresh();
     this.#advance(at);
   }
 
@@ -125,6 +127,10 @@ export class Documents implements Replica {
     const before = this.#cursor;
     this.#take(await readState(transport, before, browser), before);
     this.#trouble = undefined;
+  }
+
+  onAdopted(entry: Entry): void {
+    if (this.#open.has(entry.id) && !this.#behind.has(entry.id)) this.#behind.set(entry.id, this.#cursor);
   }
 
   onAcknowledged(entry: Entry): void {

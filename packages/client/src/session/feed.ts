@@ -58,6 +58,9 @@ export class Feed {
     const { transport, after, onEvent, onDoubt, onLead } = this.#options;
     const { signal } = this.#stop;
     onLead();
+    // Tabs close without a word: what they left is looked for now and then.
+    const timer = setInterval(onLead, this.#options.pollMs ?? POLL_MS);
+    signal.addEventListener('abort', () => clearInterval(timer));
     // What the last leader read and could not relay any more.
     this.#relay('new leader');
     const onConnection = (isConnected: boolean) => {

@@ -22,6 +22,8 @@ export interface Replica {
   refresh(): Promise<void>;
   /** Up to where the app has what the server has of one entity. */
   seen(entity: Pick<Entry, 'kind' | 'id' | 'parent'>): Cursor | null;
+  /** This tab sends from now on what a closed one had pending. */
+  onAdopted(entry: Entry): void;
   onAcknowledged(entry: Entry, revision: Cursor): void;
   onResolved(entry: Entry, resolution: Resolution): boolean;
   /** Hands over what waits to be handed over, as the page closes. */

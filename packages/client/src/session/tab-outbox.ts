@@ -27,12 +27,12 @@ export class TabOutbox implements OutboxStorage {
     }
   }
 
-  /** Makes the pending writes of closed tabs those of this one. */
-  async adopt(): Promise<Entry[]> {
+  /** Makes the pending writes of closed tabs those of this one, but for those of entities that it edits itself. */
+  async adopt(isFree: (entry: Entry) => boolean = () => true): Promise<Entry[]> {
     const database = await this.#database;
     const alive = await this.#tabs.alive();
     const transaction = database.transaction('outbox', 'readwrite');
-    const left = (await transaction.store.getAll()).filter((e) => !alive.has(e.tab));
+    const left = (await transaction.store.getAll()).filter((e) => !alive.has(e.tab) && isFree(e));
     const requests = left.flatMap((entry) => [
       transaction.store.delete(entry.slot),
       transaction.store.put(this.#mine(entry)),

@@ -1,7 +1,8 @@
 import type { persist, PersistOptions, PersistStorage } from 'zustand/middleware';
 
 import { connect, isBrowser, type Holdfast } from '../session/connect.js';
-import { createDocumentStorage } from './documents.js';
+import { createChatStorage } from './chats.js';
+import { createDocumentStorage, createModelsStorage } from './documents.js';
 import { NO_STORAGE, type LiveStorage } from './live.js';
 import { livePersist } from './persist.js';
 
@@ -20,3 +21,9 @@ function middleware(create: Storage): typeof persist {
 
 /** `persist` for any store: its state is one document on the server. */
 export const sqlitePersist = middleware((session) => createDocumentStorage(session));
+
+/** `persist` for the store of conversations: a change costs what changed. */
+export const chatSqlitePersist = middleware((session) => createChatStorage(session));
+
+/** `persist` for the store of model services and models: both sides' changes are merged by id. */
+export const llmSqlitePersist = middleware((session) => createModelsStorage(session));
