@@ -253,9 +253,14 @@ export class Outbox {
   }
 
   #baseOf(key: string, entity: Entity): Cursor | null {
-    const seen = this.#options.seen(entity);
-    const own = this.#acknowledged.get(key);
-    return own && seen ? later(own, seen) : (own ?? seen);
+    const id = entity.kind === 'message' ? entity.parent : entity.kind === 'head' ? entity.id : undefined;
+    // A conversation that was written whole says the same of each of its parts.
+    const whole = id === undefined ? undefined : keyOf({ kind: 'conversation', id });
+    const known = [key, whole].map((of) => (of === undefined ? undefined : this.#acknowledged.get(of)));
+    return [...known, this.#options.seen(entity)].reduce<Cursor | null>(
+      (latest, at) => (at ? later(latest, at) : latest),
+      null,
+    );
   }
 
   #changed(changed: Set<string>, removed: Set<string>): Promise<void> {

@@ -143,6 +143,19 @@ test('an edit of one message is one request, and the status goes from saving to 
   expect(texts(await stored(chat))).toEqual(['one', 'edited']);
 });
 
+test('an edit of a chat that was just created goes on from its creation', async () => {
+  const device = await new Device('a').read();
+  const created = { id: `${chat}-new`, messages: [made('n1', 'first')], updated: ++clock };
+  await device.set([created, ...device.chats]);
+  await device.outbox.flush();
+  device.requests.length = 0;
+  // The feed has not told of it yet.
+  await device.say(created.id, { id: 'n1', text: 'edited' });
+  await device.outbox.flush();
+  expect(device.requests).toEqual(['POST /api/batch']);
+  expect(texts(await stored(created.id))).toEqual(['edited']);
+});
+
 test('many edits of one message while it is sent arrive as its last version', async () => {
   const device = await new Device('a').read();
   device.requests.length = 0;
