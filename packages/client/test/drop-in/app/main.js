@@ -1,0 +1,3 @@
+import { appState, chats, ui } from './stores.js';
+
+globalThis.app = { appState, chats, ui, kept: { appState: appState.getState(), ui: ui.getState() } };
