@@ -10,6 +10,9 @@ import type { Server, ServerState } from './server.js';
 /** How long the app waits for what an earlier visit left unsent. */
 const SEND_FIRST_MS = 2500;
 
+/** What changes the list of chats; settings are sent beside it. */
+const CHAT_KINDS = ['conversation', 'head', 'message'];
+
 export interface Hydration {
   server: Server;
   outbox: Outbox;
@@ -34,7 +37,7 @@ export async function hydrate(
     progress.start(kept.cursor, true);
     return [];
   }
-  const hadPending = outbox.pending().length > 0;
+  const hadPending = outbox.pending().some(({ kind }) => CHAT_KINDS.includes(kind));
   if (hadPending) await Promise.race([outbox.flush(), after(SEND_FIRST_MS)]);
   if (kept.cursor === null || !kept.hasChats) return all(with_, start.state);
   if (kept.cursor === start.state.cursor && !hadPending) {
