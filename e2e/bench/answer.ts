@@ -34,7 +34,7 @@ export async function streamAnswer(side: Side, work: Work, front?: Front): Promi
   await ready(page);
   await expectHistory(page, conversations);
   await newChat(page);
-  await say(page, 'Warm up TOK10');
+  await say(page, 'Warm up TOK100');
   await side.settled(page);
 
   await page.evaluate(resetProbe);

@@ -3,6 +3,9 @@
 import type { CDPSession } from 'playwright-core';
 import { NOT_OF_THE_BRIDGE } from './probe';
 
+/** Microseconds between two samples. */
+const INTERVAL = 200;
+
 interface Node {
   id: number;
   callFrame: { functionName: string; url: string };
@@ -19,7 +22,7 @@ interface CpuProfile {
 export async function profileBridge(session: CDPSession): Promise<() => Promise<number>> {
   await session.send('Performance.enable');
   await session.send('Profiler.enable');
-  await session.send('Profiler.setSamplingInterval', { interval: 200 });
+  await session.send('Profiler.setSamplingInterval', { interval: INTERVAL });
   const before = await threadTimes(session);
   await session.send('Profiler.start');
   return async () => {
