@@ -3,7 +3,8 @@
 import type { DocumentValue, Edit } from '../../client/src/edit.js';
 import type { Entry } from '../../client/src/entry.js';
 import { isObject } from '../../client/src/json.js';
-import { native, newId } from './native.js';
+import { native } from './native.js';
+import { newId } from '../../client/src/new-id.js';
 import { documentOf } from './value.js';
 
 type Counters = Record<string, number>;

@@ -9,7 +9,8 @@ import { missingOnServer, readSent } from './assets.js';
 import { readChats } from './chats.js';
 import type { Keyval } from './keyval.js';
 import { settings } from './local-storage.js';
-import { native, newId } from './native.js';
+import { native } from './native.js';
+import { newId } from '../../client/src/new-id.js';
 import type { Server, ServerState } from './server.js';
 import { verify, type Verified } from './verify.js';
 

@@ -47,14 +47,6 @@ export function committed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** A new id, also where `crypto.randomUUID` is missing: it exists only in secure contexts. */
-export function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(15));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_');
-}
-
 /** What ends this page's life, in one place. */
 export const page = {
   reload(): void {

@@ -1,6 +1,7 @@
 import type { Cursor } from '../../client/src/cursor.js';
 import { isObject } from '../../client/src/json.js';
-import { local, native, newId } from './native.js';
+import { local, native } from './native.js';
+import { newId } from '../../client/src/new-id.js';
 
 /** The bridge's own keys in localStorage: hidden from the app, and not touched by its `clear()`. */
 export const OWN = 'holdfast';

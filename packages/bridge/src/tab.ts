@@ -1,4 +1,5 @@
-import { local, native, newId, page } from './native.js';
+import { local, native, page } from './native.js';
+import { newId } from '../../client/src/new-id.js';
 import { OWN } from './own.js';
 
 const NAME = `${OWN}-tab`;

@@ -4,6 +4,7 @@ import type { HeadPatch } from './edit.js';
 import { keyOf, pathOf, type Entry } from './entry.js';
 import { equal, has, isObject } from './json.js';
 import { COUNTED, mergeConversation, mergeJson, mergeMessage } from './merge.js';
+import { newId } from './new-id.js';
 import type { Conflict, OutboxOptions } from './outbox.js';
 import type { Reply } from './transport.js';
 
@@ -23,7 +24,7 @@ type Options = Pick<OutboxOptions, 'transport' | 'readConversation' | 'newId'>;
 /** Decides by the server's reply what becomes of a refused write. Nothing is overwritten that was not seen. */
 export function createResolver(options: Options): (entry: Entry, reply: Reply) => Promise<Resolution> {
   const { transport } = options;
-  const newId = options.newId ?? (() => crypto.randomUUID());
+  const makeId = options.newId ?? newId;
 
   return async (entry, reply) => {
     const code = String(reply.body['code']);
@@ -59,7 +60,7 @@ export function createResolver(options: Options): (entry: Entry, reply: Reply) =
 
   function mergedMessage(retry: Entry, theirs: unknown): Resolution {
     const ours = parsed(retry.body) as Message;
-    const { value, sibling } = mergeMessage(parsed(retry.baseBody), ours, theirs, newId);
+    const { value, sibling } = mergeMessage(parsed(retry.baseBody), ours, theirs, makeId);
     if (!sibling) {
       return {
         entries: [{ ...retry, body: JSON.stringify(value), baseBody: JSON.stringify(theirs) }],
@@ -91,7 +92,7 @@ export function createResolver(options: Options): (entry: Entry, reply: Reply) =
   function mergedConversation(retry: Entry, theirs: unknown): Resolution {
     const base = (parsed(retry.baseBody) as Conversation | undefined) ?? null;
     const ours = parsed(retry.body) as Conversation;
-    const merged = mergeConversation(base, ours, theirs as Conversation, newId);
+    const merged = mergeConversation(base, ours, theirs as Conversation, makeId);
     const entry = { ...retry, body: JSON.stringify(merged.value), baseBody: JSON.stringify(theirs) };
     const conflicts = merged.conflicts.length > 0 ? { conflict: noted(retry, 'merged') } : {};
     return { entries: [entry], server: merged.value, ...conflicts };

@@ -1,3 +1,5 @@
+import { newId } from '../new-id.js';
+
 /** The synchronous part of `Storage` that is used here. */
 export type SyncStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
@@ -5,7 +7,7 @@ const BROWSER = 'holdfast:browser';
 
 /** A short random name. */
 export function randomId(): string {
-  return crypto.randomUUID().slice(0, 8);
+  return newId().slice(0, 8);
 }
 
 /** Names this browser, the same for all of its tabs and visits. */
