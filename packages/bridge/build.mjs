@@ -14,7 +14,7 @@ const { outputFiles } = await build({
   bundle: true,
   minify: true,
   format: 'iife',
-  target: 'es2020',
+  target: 'es2022',
   charset: 'utf8',
   legalComments: 'none',
   define: { HOLDFAST_VERSION: JSON.stringify(version) },

@@ -79,9 +79,9 @@ export class Chats {
     this.#written = undefined;
     if (!isPersisted(value)) return { edits: [], doubtful: [] };
     this.#version = value.version;
-    const known = new Set(this.#told.map((c) => c.id));
     // The app keeps an empty chat when it has no other: each new browser would put one on the server.
-    const now = value.state.conversations.filter((c) => known.has(c.id) || !isEmpty(c));
+    const isTold = ({ id }: Conversation) => this.#told.some((c) => c.id === id);
+    const now = value.state.conversations.filter((c) => !isEmpty(c) || isTold(c));
     const edits = diffChats(this.#told, now);
     const isDelete = ({ kind, op }: Edit) => kind === 'conversation' && op === 'delete';
     const deletes = edits.filter(isDelete);

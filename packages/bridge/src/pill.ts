@@ -81,11 +81,22 @@ export class Pill {
     this.#draw();
   }
 
+  /** The status changes several times with each write of the app: most of that is not to be seen. */
   #draw(): void {
-    const { kind, short, long } = this.#saying();
-    this.#button.className = `pill ${kind}`;
-    if (this.#said.textContent !== short) this.#said.textContent = short;
-    this.#host.hidden = (kind === 'rests' || kind === 'works') && readOwn().isPillHidden === true;
+    const { kind, short } = this.#saying();
+    if (short !== this.#said.textContent) {
+      this.#said.textContent = short;
+      this.#button.className = `pill ${kind}`;
+      this.#host.hidden = (kind === 'rests' || kind === 'works') && readOwn().isPillHidden === true;
+    }
+    if (!this.#menu.hidden) this.#drawMenu();
+  }
+
+  #drawMenu(): void {
+    const { kind, long } = this.#saying();
+    const shown = this.#menu.querySelector('p')?.textContent;
+    // A button that has the focus must not be replaced by its like.
+    if (shown === long) return;
     const text = document.createElement('p');
     text.textContent = long;
     this.#menu.replaceChildren(text, ...this.#choices(kind));
@@ -117,7 +128,7 @@ export class Pill {
     const hide = () => {
       updateOwn({ isPillHidden: true });
       this.#toggle();
-      this.#draw();
+      this.#host.hidden = true;
     };
     return [
       ...(kind === 'warns' || kind === 'fails' ? [button('Reload', reload)] : []),
@@ -129,6 +140,7 @@ export class Pill {
 
   #toggle(): void {
     this.#menu.hidden = !this.#menu.hidden;
+    if (!this.#menu.hidden) this.#drawMenu();
     this.#button.setAttribute('aria-expanded', String(!this.#menu.hidden));
     if (this.#menu.hidden) this.#button.focus();
     else this.#menu.querySelector('button')?.focus();

@@ -438,9 +438,12 @@ export class Outbox {
               ? 'conflict'
               : 'idle';
     const text = rejected ? `The server refused a change: ${rejected.error}` : this.#problem?.text;
-    const problem =
-      text !== undefined && (state === 'failed' || state === 'offline') ? { problem: text } : {};
-    this.status.set({ state, pending: this.pending().length, conflicts: this.#conflicts, ...problem });
+    const isTold = text !== undefined && (state === 'failed' || state === 'offline');
+    const problem: { problem?: string } = isTold ? { problem: text } : {};
+    const status = { state, pending: this.pending().length, conflicts: this.#conflicts, ...problem } as const;
+    const was = this.status.get();
+    const isSame = was.state === state && was.pending === status.pending && was.problem === problem.problem;
+    if (!isSame || was.conflicts !== status.conflicts) this.status.set(status);
   }
 }
 
