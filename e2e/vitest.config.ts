@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     root: import.meta.dirname,
-    include: ['native/*.test.ts', 'proxy/*.test.ts'],
+    include: ['native/*.test.ts', 'proxy/*.test.ts', 'client/*.test.ts'],
     fileParallelism: false,
     testTimeout: 90_000,
     hookTimeout: 60_000,

@@ -1,18 +1,9 @@
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig } from 'vite';
 
-// `vite build --mode client`: the same stores, with Zustand's persist taken from Holdfast's client instead.
-const client: Plugin = {
-  name: 'zustand-middleware-from-holdfast',
-  enforce: 'pre',
-  resolveId(source, importer) {
-    if (source === 'zustand/middleware' && importer?.includes('/e2e/app/src/')) {
-      return this.resolve('@holdfast/client/middleware', importer, { skipSelf: true });
-    }
-    return null;
-  },
-};
+// `vite build --mode client`: the same stores, moved to Holdfast by nothing but this alias.
+const alias = { 'zustand/middleware': '@holdfast/client/middleware' };
 
 export default defineConfig(({ mode }) => ({
-  plugins: mode === 'client' ? [client] : [],
+  resolve: { alias: mode === 'client' ? alias : {} },
   build: { outDir: mode === 'client' ? 'dist/client' : 'dist/plain', emptyOutDir: true, target: 'es2022' },
 }));

@@ -2,9 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { startAppServer } from './app-server';
 import { Profile } from './browser';
+import { ready } from './chat';
 import { Front } from './front';
 import { Holdfast, type Options } from './holdfast';
 import { freePort } from './process';
@@ -59,6 +61,28 @@ export async function world({ appEnv, before, ...options }: WorldOptions = {}) {
   onTestFailed(() => console.error(`holdfast:\n${holdfast.log.slice(-4_000)}`));
   onTestFinished(() => holdfast.stop());
   return { path, holdfast, url: holdfast.app, profile };
+}
+
+/** The app built with the client package; its own server stays up when Holdfast does not. */
+export async function clientWorld() {
+  const path = await directory();
+  const app = await startAppServer({ DIST: fileURLToPath(new URL('../app/dist/client', import.meta.url)) });
+  onTestFinished(app.stop);
+  const holdfast = await Holdfast.start({ directory: path, app: app.url, args: ['--allow-origin', app.url] });
+  onTestFailed(() => console.error(`holdfast:\n${holdfast.log.slice(-4_000)}`));
+  onTestFinished(() => holdfast.stop());
+  const profile = profilesIn(path);
+  const open = async (of: Profile) => {
+    const page = await of.newPage();
+    await page.addInitScript(
+      (url) => void Object.assign(globalThis, { __HOLDFAST__: { url } }),
+      holdfast.api,
+    );
+    await page.goto(app.url);
+    await ready(page);
+    return page;
+  };
+  return { holdfast, profile, open };
 }
 
 /** Something between the browser and Holdfast that can refuse and count. */
