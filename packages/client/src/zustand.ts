@@ -4,7 +4,7 @@ export {
   createModelsStorage,
   type DocumentStorageOptions,
 } from './zustand/documents.js';
-export { createChatStorage, type ChatState } from './zustand/chats.js';
+export { createChatStorage, type ChatState, type ChatStorageOptions } from './zustand/chats.js';
 export {
   chatSqlitePersist,
   llmSqlitePersist,
@@ -12,3 +12,5 @@ export {
   type HoldfastPersistOptions,
 } from './zustand/middlewares.js';
 export type { LiveChange, LiveStorage } from './zustand/live.js';
+export type { Mode, ModeChoice } from './rollout/mode.js';
+export type { OldCopy } from './rollout/old-copy.js';

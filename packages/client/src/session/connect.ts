@@ -1,5 +1,7 @@
 import type { Entry } from '../entry.js';
 import { Observable } from '../observable.js';
+import { modeOf, type Mode, type ModeChoice } from '../rollout/mode.js';
+import { ShadowReport } from '../rollout/shadow-report.js';
 import { Outbox, type Conflict, type OutboxStatus } from '../outbox.js';
 import { createTransport, type Transport } from '../transport.js';
 import { Chats } from './chats/replica.js';
@@ -9,6 +11,7 @@ import { Feed } from './feed.js';
 import { Follower } from './follower.js';
 import { browserId, localText, type SyncStorage } from './identity.js';
 import { LocalCopies } from './local-copy.js';
+import { OldCopies, SET_ASIDE } from './old-copy.js';
 import { isOfChats, type Replica } from './replica.js';
 import { TabOutbox } from './tab-outbox.js';
 import { openTab, type Tabs } from './tabs.js';
@@ -21,6 +24,8 @@ export interface ConnectOptions {
   fetch?: typeof fetch | undefined;
   /** Names this browser; by default a random name that is kept. Each tab adds one of its own. */
   clientId?: string | undefined;
+  /** Where the stores live; by default on the server. */
+  mode?: ModeChoice | undefined;
   /** The name of the IndexedDB database. */
   database?: string;
   /** By default the page's; `null` for none. */
@@ -41,6 +46,10 @@ export interface Status extends OutboxStatus {
 /** What all stores of a page share: the way to the server, pending writes, and the feed of changes. */
 export class Holdfast {
   readonly browser: string;
+  readonly mode: Mode;
+  readonly copies: LocalCopies;
+  /** What was seen in `shadow` mode. */
+  readonly report = new ShadowReport();
   readonly transport: Transport;
   readonly outbox: Outbox;
   readonly documents: Documents;
@@ -48,32 +57,39 @@ export class Holdfast {
   readonly entries: TabOutbox;
   readonly status: Observable<Status>;
   readonly texts: SyncStorage;
+  /** What the browser still has from before, and whether it may go. */
+  readonly oldCopies: OldCopies;
   readonly #replicas: Replica[] = [];
   readonly #tabs: Tabs;
   readonly #follower: Follower;
   readonly #feed: Feed;
   readonly #closing: (() => void)[] = [];
   #failures: Record<string, string> = {};
+  readonly #reachedListeners = new Set<() => void>();
   #chats: Chats | undefined;
 
   constructor(options: ConnectOptions = {}) {
     const locks = options.locks === undefined ? pageLocks() : (options.locks ?? undefined);
     this.texts = localText();
     this.browser = options.clientId ?? browserId(this.texts);
+    this.mode = modeOf(options.mode ?? 'server', this.browser);
+    this.copies = new LocalCopies(this.texts);
     this.#tabs = openTab(locks, this.texts);
     const clientId = `${this.browser}-${this.#tabs.id}`;
     const { url = '/_holdfast', token, fetch } = options;
     this.transport = createTransport({ url, token, fetch, clientId });
     this.database = openDatabase(options.database);
     this.database.catch(() => undefined);
+    this.oldCopies = new OldCopies(this.texts, this.transport, this.database);
+    this.oldCopies.note(this.mode === 'server');
     this.entries = new TabOutbox(this.database, this.#tabs);
     this.documents = new Documents({
       transport: this.transport,
       outbox: () => this.outbox,
-      copies: new LocalCopies(this.texts),
+      copies: this.mode === 'shadow' ? new LocalCopies(this.texts, 'holdfast:shadow') : this.copies,
       browser: this.browser,
       clientId,
-      keep: (name, value) => void this.keep(`old:${name}`, value),
+      keep: (name, value) => void this.keep(`${SET_ASIDE}${name}`, value),
       ...('seed' in options ? { seed: options.seed ?? null } : {}),
       ...(options.readNow ? { readNow: options.readNow } : {}),
     });
@@ -81,7 +97,11 @@ export class Holdfast {
     this.outbox = this.#openOutbox();
     this.status = new Observable<Status>({ ...this.outbox.status.get(), failures: {} });
     this.#closing.push(this.outbox.status.subscribe(() => this.#report()));
-    this.#follower = new Follower(this.transport, () => this.#replicas);
+    this.#follower = new Follower(
+      this.transport,
+      () => this.#replicas,
+      () => this.#reached(),
+    );
     this.#feed = new Feed({
       transport: this.transport,
       locks,
@@ -92,7 +112,8 @@ export class Holdfast {
       onLead: () => void this.#adopt(),
       ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
     });
-    this.#feed.start();
+    if (this.mode === 'local') this.outbox.stop();
+    else this.#feed.start();
     this.#listen();
   }
 
@@ -148,6 +169,12 @@ export class Holdfast {
     this.#report();
   }
 
+  /** Calls `listener` each time that the server was reached, until the returned function is called. */
+  onReached(listener: () => void): () => void {
+    this.#reachedListeners.add(listener);
+    return () => this.#reachedListeners.delete(listener);
+  }
+
   /** Remembers something of this browser beside the stores. */
   async keep(key: string, value: unknown): Promise<void> {
     await (await this.database).put('meta', value, key);
@@ -193,6 +220,7 @@ export class Holdfast {
     const onHide = () => {
       for (const replica of this.#replicas) replica.commit();
       this.outbox.flushOnHide();
+      if (this.mode === 'shadow') void this.report.send(this.transport, true).catch(() => undefined);
     };
     const onBack = () => {
       this.#follower.ask();
@@ -206,6 +234,10 @@ export class Holdfast {
       addEventListener(name, listener);
       this.#closing.push(() => removeEventListener(name, listener));
     }
+  }
+
+  #reached(): void {
+    for (const listener of [...this.#reachedListeners]) listener();
   }
 
   #report(): void {

@@ -52,6 +52,7 @@ export class Documents implements Replica {
   #isWhole = false;
   #started: Promise<void> | undefined;
   #isReady = false;
+  #isAway = false;
   #trouble: unknown;
   #cursor: Cursor | null;
 
@@ -60,6 +61,7 @@ export class Documents implements Replica {
     this.#cursor = options.copies.cursor;
     if (options.seed) this.#take(options.seed, null);
     this.#isReady = options.seed !== undefined;
+    this.#isAway = options.seed === null;
   }
 
   get cursor(): Cursor | null {
@@ -83,6 +85,11 @@ export class Documents implements Replica {
     return () => {
       if (open?.receive === receive) open.receive = undefined;
     };
+  }
+
+  /** What the app has of a store that is open. */
+  view(name: string): DocumentValue | null {
+    return this.#open.get(name)?.view ?? null;
   }
 
   write(name: string, value: DocumentValue): unknown {
@@ -126,7 +133,7 @@ export class Documents implements Replica {
     const { transport, browser } = this.#options;
     const before = this.#cursor;
     this.#take(await readState(transport, before, browser), before);
-    this.#trouble = undefined;
+    this.#isAway = false;
   }
 
   onAdopted(entry: Entry): void {
@@ -165,7 +172,7 @@ export class Documents implements Replica {
       () => void (this.#isReady = true),
       (error: unknown) => {
         this.#started = undefined;
-        this.#isReady = true;
+        this.#isReady = this.#isAway = true;
         this.#trouble = error;
       },
     );
@@ -188,8 +195,7 @@ export class Documents implements Replica {
     // A copy that is gone although the server has the store was removed by somebody else: it is read anew.
     if (known && (copy !== null || 'base' in known)) return this.#begin(name, local, copy, undefined);
     if (this.#isWhole) return this.#begin(name, local, copy, NOTHING);
-    if (this.#trouble !== undefined || this.#options.seed === null)
-      return this.#beginAlone(name, local, copy);
+    if (this.#isAway) return this.#beginAlone(name, local, copy);
     const { readNow, transport, browser } = this.#options;
     if (readNow) return this.#begin(name, local, copy, readNow(name));
     return readStore(transport, name, browser).then((found) => this.#begin(name, local, copy, found));

@@ -13,13 +13,15 @@ const LONGEST_PAUSE_MS = 15_000;
 export class Follower {
   readonly #transport: Transport;
   readonly #replicas: () => Replica[];
+  readonly #onReached: () => void;
   #isAsked = false;
   #running: Promise<void> | undefined;
   #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
 
-  constructor(transport: Transport, replicas: () => Replica[]) {
+  constructor(transport: Transport, replicas: () => Replica[], onReached: () => void) {
+    this.#onReached = onReached;
     this.#transport = transport;
     this.#replicas = replicas;
   }
@@ -73,6 +75,7 @@ export class Follower {
       try {
         await this.#pull();
         this.#tries = 0;
+        this.#onReached();
       } catch {
         // The outbox and the stores tell what is wrong; here is only to try again.
         const most = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.#tries++);

@@ -14,8 +14,6 @@ interface Remembered {
   stores: Record<string, Known>;
 }
 
-const KEY = 'holdfast:sync';
-
 /**
  * What is remembered of the stores that this browser has copies of: up to where they have what the server has, and
  * which of them have edits that the server has not. It stands in localStorage beside the copies, so that a store can
@@ -23,9 +21,11 @@ const KEY = 'holdfast:sync';
  */
 export class LocalCopies {
   readonly #texts: SyncStorage;
+  readonly #key: string;
 
-  constructor(texts: SyncStorage) {
+  constructor(texts: SyncStorage, key = 'holdfast:sync') {
     this.#texts = texts;
+    this.#key = key;
   }
 
   get cursor(): Cursor | null {
@@ -55,11 +55,11 @@ export class LocalCopies {
 
   /** Read each time: other tabs write it too. */
   #read(): Remembered {
-    const text = this.#texts.getItem(KEY);
+    const text = this.#texts.getItem(this.#key);
     return text === null ? { cursor: null, stores: {} } : (JSON.parse(text) as Remembered);
   }
 
   #write(now: Remembered): void {
-    this.#texts.setItem(KEY, JSON.stringify(now));
+    this.#texts.setItem(this.#key, JSON.stringify(now));
   }
 }

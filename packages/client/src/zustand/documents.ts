@@ -1,53 +1,114 @@
-import type { StateStorage } from 'zustand/middleware';
+import type { PersistStorage, StorageValue } from 'zustand/middleware';
 
 import type { DocumentValue } from '../edit.js';
+import { mergeJson } from '../merge.js';
 import type { Holdfast } from '../session/connect.js';
+import { toText } from '../session/document.js';
 import { localText } from '../session/identity.js';
 import type { TextStorage } from '../session/local-copy.js';
 import type { LiveStorage } from './live.js';
+import { localDocuments, textOf, type LocalOptions } from './local.js';
+import { shadowed, type ShadowSide } from './shadow.js';
 
-export interface DocumentStorageOptions {
-  /** Where the app kept the store before; it stays there as a copy, and as the way back. By default localStorage. */
-  getStorage?: () => StateStorage;
-  /** As with `createJSONStorage`. */
-  reviver?: (key: string, value: unknown) => unknown;
-  replacer?: (key: string, value: unknown) => unknown;
+export interface DocumentStorageOptions extends LocalOptions {
+  /** Instead of `getStorage`: a storage of the app's own making. */
+  storage?: PersistStorage<unknown> | undefined;
 }
 
-/** Keeps stores as documents of the server: settings, folders, personas, model services, whatever is one JSON value. */
+/**
+ * Keeps stores as documents of the server: settings, folders, personas, model services, whatever is one JSON value.
+ * The browser's own copy stays where it was and follows: a page starts with it, and it is the way back.
+ */
 export function createDocumentStorage<S>(
   session: Holdfast,
   options: DocumentStorageOptions = {},
 ): LiveStorage<S> {
-  const { getStorage, reviver, replacer } = options;
-  let local: TextStorage | undefined;
-  const text = () => (local ??= getStorage ? getStorage() : localText());
-  const decode = (value: DocumentValue) => {
-    const state = reviver ? (JSON.parse(JSON.stringify(value.data), reviver) as S) : (value.data as S);
-    return typeof value.version === 'number' ? { state, version: value.version } : { state };
-  };
-  return {
-    getItem(name) {
-      const found = session.documents.open(name, text());
-      if (found instanceof Promise) return found.then((value) => value && decode(value));
-      return found && decode(found);
-    },
-    setItem(name, { state, version }) {
-      // As JSON: what the app changes in place later must not change what was saved.
-      const data = JSON.parse(JSON.stringify(state, replacer)) as unknown;
-      return session.documents.write(name, { data, version: version ?? null });
-    },
-    removeItem: (name) => session.documents.remove(name, text()),
-    subscribe: (name, receive) =>
-      session.documents.subscribe(name, (value) => {
-        if (value) receive({ kind: 'value', value: decode(value) });
-      }),
-    reportLoad: (name, error) => session.reportLoad(name, problemOf(name, error)),
-  };
+  return storageFor(session, options) as LiveStorage<S>;
 }
 
 /** The same for the store of model services and models: both sides' changes are merged by id. */
 export const createModelsStorage = createDocumentStorage;
+
+function storageFor(session: Holdfast, options: DocumentStorageOptions): LiveStorage<unknown> {
+  if (session.mode === 'server') return serverDocuments(session, options);
+  const local = options.storage ?? localDocuments(session, options);
+  return session.mode === 'local' ? local : shadowed(session, local, shadowDocuments(session, options));
+}
+
+function serverDocuments(session: Holdfast, options: DocumentStorageOptions): LiveStorage<unknown> {
+  const { documents } = session;
+  let local: TextStorage | undefined;
+  const texts = () =>
+    (local ??= options.storage ? textOf(options.storage) : (options.getStorage ?? localText)());
+  const { decode, encode } = codec(options);
+  return {
+    getItem(name) {
+      const found = documents.open(name, texts());
+      return found instanceof Promise ? found.then(decode) : decode(found);
+    },
+    setItem: (name, value) => documents.write(name, encode(value)),
+    removeItem: (name) => documents.remove(name, texts()),
+    subscribe: (name, receive) =>
+      documents.subscribe(name, (found) => {
+        const value = decode(found);
+        if (value) receive({ kind: 'value', value });
+      }),
+    reportLoad: (name, error) => session.reportLoad(name, problemOf(name, error)),
+    onReached: (retry) => session.onReached(retry),
+  };
+}
+
+/** A copy of its own, beside the browser's, which stays untouched. */
+function shadowDocuments(session: Holdfast, options: DocumentStorageOptions): ShadowSide {
+  const { documents, texts } = session;
+  const key = (name: string) => `holdfast:shadow:${name}`;
+  const copies: TextStorage = {
+    getItem: (name) => texts.getItem(key(name)),
+    setItem: (name, text) => texts.setItem(key(name), text),
+    removeItem: (name) => texts.removeItem(key(name)),
+  };
+  const { decode, encode } = codec(options);
+  const last = new Map<string, DocumentValue>();
+  const save = (name: string, next: DocumentValue) => {
+    // Only what the browser changed is changed on the server, which may have more.
+    const view = documents.view(name);
+    const isSame = view && view.version === next.version;
+    const data = isSame ? mergeJson(last.get(name)?.data, next.data, view.data).value : next.data;
+    last.set(name, next);
+    documents.write(name, { ...next, data });
+  };
+  return {
+    async load(name, own) {
+      const value = own && encode(own);
+      if (value) {
+        last.set(name, value);
+        if (copies.getItem(name) === null) copies.setItem(name, toText(value));
+      }
+      return decode(await documents.open(name, copies));
+    },
+    save: (name, value) => save(name, encode(value)),
+    remove: (name) => documents.remove(name, copies),
+  };
+}
+
+interface Codec {
+  decode: (value: DocumentValue | null) => StorageValue<unknown> | null;
+  encode: (value: StorageValue<unknown>) => DocumentValue;
+}
+
+/** Between the app's state and JSON. What the app changes in place later must not change what was saved. */
+function codec({ reviver, replacer }: LocalOptions): Codec {
+  return {
+    decode(value: DocumentValue | null): StorageValue<unknown> | null {
+      if (!value) return null;
+      const state: unknown = reviver ? JSON.parse(JSON.stringify(value.data), reviver) : value.data;
+      return typeof value.version === 'number' ? { state, version: value.version } : { state };
+    },
+    encode({ state, version }: StorageValue<unknown>): DocumentValue {
+      return { data: JSON.parse(JSON.stringify(state, replacer)) as unknown, version: version ?? null };
+    },
+  };
+}
 
 /** What a user can do about a store that was not loaded. */
 export function problemOf(name: string, error: unknown): string | undefined {

@@ -9,6 +9,8 @@ export interface LiveStorage<S> extends PersistStorage<S> {
   subscribe?(name: string, receive: (change: LiveChange<S>) => void): () => void;
   /** A store could not be loaded (`undefined`: it was), for the status that the user sees. */
   reportLoad?(name: string, error: unknown): void;
+  /** Calls `retry` when the server answers again, until the returned function is called. */
+  onReached?(retry: () => void): () => void;
 }
 
 /** On the server side of an app: nothing is there, and nothing is kept. */

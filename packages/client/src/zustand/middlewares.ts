@@ -20,10 +20,10 @@ function middleware(create: Storage): typeof persist {
 }
 
 /** `persist` for any store: its state is one document on the server. */
-export const sqlitePersist = middleware((session) => createDocumentStorage(session));
+export const sqlitePersist = middleware((session, storage) => createDocumentStorage(session, { storage }));
 
 /** `persist` for the store of conversations: a change costs what changed. */
-export const chatSqlitePersist = middleware((session) => createChatStorage(session));
+export const chatSqlitePersist = middleware((session, storage) => createChatStorage(session, { storage }));
 
 /** `persist` for the store of model services and models: both sides' changes are merged by id. */
-export const llmSqlitePersist = middleware((session) => createModelsStorage(session));
+export const llmSqlitePersist = middleware((session, storage) => createModelsStorage(session, { storage }));

@@ -13,6 +13,7 @@ type Persisted = Api & {
     setOptions: (options: Partial<Options>) => void;
     getOptions: () => Partial<Options>;
     clearStorage: () => void;
+    rehydrate: () => Promise<void> | void;
   };
 };
 type Creator = (set: Set, get: () => unknown, api: Api) => unknown;
@@ -38,6 +39,7 @@ class Persistence {
   #loaded: { state: unknown } | undefined;
   #options: () => Partial<Options> = () => ({});
   #end: (() => void) | undefined;
+  #rehydrate: () => Promise<void> | void = () => undefined;
   #name = '';
 
   constructor(set: Set, get: () => unknown, storage: LiveStorage<unknown>) {
@@ -67,6 +69,7 @@ class Persistence {
   /** The methods of `api.persist` that must know of this. */
   #extend({ persist }: Persisted): void {
     this.#options = persist.getOptions;
+    this.#rehydrate = persist.rehydrate;
     const { setOptions, clearStorage } = persist;
     persist.setOptions = ({ storage: _, ...next }) => setOptions({ ...next, ...this.#wrap(next) });
     persist.clearStorage = () => {
@@ -146,6 +149,10 @@ class Persistence {
   #fail(error: unknown): void {
     this.#state = 'failed';
     this.#storage.reportLoad?.(this.#name, error);
+    const stop = this.#storage.onReached?.(() => {
+      stop?.();
+      if (this.#state === 'failed') void this.#rehydrate();
+    });
   }
 
   #save(): void {

@@ -14,6 +14,7 @@ export interface Cached {
 
 const CURSOR = 'chats.cursor';
 const ENVELOPE = 'chats.envelope';
+const HOME = 'chats.home';
 
 /** The copy of the chats in IndexedDB: one record for each conversation, so that a change costs what changed. */
 export class ChatCache {
@@ -75,6 +76,15 @@ export class ChatCache {
       if (isWhole || !old || !isLater(old, cursor)) await meta.put(cursor, CURSOR);
     }
     await transaction.done;
+  }
+
+  /** Where the chats live: the side that has the last word. */
+  async home(): Promise<string | undefined> {
+    return (await (await this.#database).get('meta', HOME)) as string | undefined;
+  }
+
+  async setHome(home: string): Promise<void> {
+    await (await this.#database).put('meta', home, HOME);
   }
 
   async writeEnvelope(envelope: Envelope, isSaved: boolean): Promise<void> {

@@ -101,6 +101,29 @@ export class Chats implements Replica {
     if (own) this.#pace.ask();
   }
 
+  /** Whether the chats live on the server, or still in a storage of the app's own. */
+  async livesHere(): Promise<boolean> {
+    return (await this.#cache.home()) === 'server';
+  }
+
+  async settle(home: 'server' | 'browser'): Promise<void> {
+    this.#pace.now();
+    await this.#cache.setHome(home).catch(() => undefined);
+  }
+
+  /** The copy of this browser with everything that was written on it, without asking the server. */
+  async readCopy(): Promise<LoadedChats> {
+    const cached = await this.#cache.read();
+    const pending = await this.#options.entries.all();
+    return { conversations: this.#viewOf(cached, pending), envelope: cached.envelope ?? NO_ENVELOPE };
+  }
+
+  /** From now on edits are told from a list of the app's own, which others do not write. */
+  continueFrom(own: readonly Conversation[]): void {
+    this.#pace.now();
+    this.#handed = this.#next = own;
+  }
+
   write(conversations: readonly Conversation[], envelope: Envelope): void {
     if (!equal(envelope, this.#envelope)) this.#changeEnvelope(envelope);
     if (conversations === this.#next) return;
