@@ -107,7 +107,9 @@ export function openPage(bundle: string, url: string, profile: Profile, settings
       if (!isOpen) return;
       isOpen = false;
       dom.window.dispatchEvent(new dom.window.Event('pagehide'));
-      profile.localStorage = { ...dom.window.localStorage } as Record<string, string>;
+      const { localStorage } = dom.window;
+      const keys = Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i) ?? '');
+      profile.localStorage = Object.fromEntries(keys.map((key) => [key, localStorage.getItem(key) ?? '']));
       dom.window.close();
     },
   };
