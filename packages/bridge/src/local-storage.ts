@@ -1,5 +1,5 @@
 import type { Edit } from '../../client/src/edit.js';
-import { costs } from './metrics.js';
+import { costEdits } from '../../client/src/costs.js';
 import { local, native } from './native.js';
 import { OWN, readOwn } from './own.js';
 import { documentOf, isBusy, isDeviceLocal, isStore, METRICS } from './value.js';
@@ -81,7 +81,8 @@ export function editsOf(key: string, before: string | null): Edit[] {
   const isKnown = readOwn().known?.includes(key) ?? false;
   const text = local.get(key);
   if (text === null) return [{ kind: 'document', op: 'delete', id: key, ...whose(key) }];
-  const added = key === METRICS ? costs(before, text) : undefined;
+  const was = before === null ? null : documentOf(before);
+  const added = key === METRICS ? costEdits(was, documentOf(text)) : undefined;
   return added ?? [documentEdit(key, text, isKnown ? before : null)];
 }
 

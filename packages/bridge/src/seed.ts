@@ -3,7 +3,7 @@ import { mergeJson } from '../../client/src/merge.js';
 import type { DocumentValue } from '../../client/src/edit.js';
 import type { Entry } from '../../client/src/entry.js';
 import { mark, marked, unmark } from './marks.js';
-import { withCosts } from './metrics.js';
+import { pendingCosts, withCosts } from '../../client/src/costs.js';
 import { local, native } from './native.js';
 import { readOwn, updateOwn } from './own.js';
 import type { ServerState, StateStore } from './server.js';
@@ -53,7 +53,7 @@ function seedStore(store: StateStore, pending: readonly Entry[], state: ServerSt
     ...(beside ? { beside } : {}),
   };
   const entry = pending.find((e) => e.kind === 'document' && e.id === name);
-  const costs = pending.filter((e) => e.kind === 'cost');
+  const costs = pendingCosts(pending);
   if (entry) mergePending(entry, theirs, state);
   else if (name === METRICS && costs.length > 0) put(name, textOf(withCosts(theirs, costs)));
   else put(name, textOf(theirs));

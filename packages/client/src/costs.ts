@@ -1,14 +1,21 @@
 // The app's cost counters only ever add up. As whole documents two devices would take away what the other counted, so
 // what was added goes to the server as cost entries.
-import type { DocumentValue, Edit } from '../../client/src/edit.js';
-import type { Entry } from '../../client/src/entry.js';
-import { isObject } from '../../client/src/json.js';
-import { native } from './native.js';
-import { newId } from '../../client/src/new-id.js';
-import { documentOf } from './value.js';
+import type { DocumentValue, Edit } from './edit.js';
+import type { Entry } from './entry.js';
+import { isObject } from './json.js';
+import { newId } from './new-id.js';
 
 type Counters = Record<string, number>;
 type Services = Record<string, Counters>;
+type CostEdit = Extract<Edit, { kind: 'cost' }>;
+
+/** A cost entry, as `POST /api/metrics` takes it. */
+interface CostEntry {
+  serviceId: string;
+  costs: { $c: number; $cdCache: number; $code?: string };
+  inputTokens: number;
+  outputTokens: number;
+}
 
 const SUMS = ['totalCosts', 'totalSavings', 'totalInputTokens', 'totalOutputTokens', 'usageCount'];
 
@@ -25,11 +32,11 @@ function servicesOf({ data }: DocumentValue): Services {
   return isObject(data) && isObject(data['serviceMetrics']) ? (data['serviceMetrics'] as Services) : {};
 }
 
-/** What was added between two texts of the store; nothing when a counter went down, which no use of a model does. */
-export function costs(before: string | null, now: string): Edit[] | undefined {
-  const old = before === null ? {} : servicesOf(documentOf(before));
-  const edits: Edit[] = [];
-  const services = Object.entries(servicesOf(documentOf(now)));
+/** What was added between two values of the store; nothing when a counter went down, which no use of a model does. */
+export function costEdits(before: DocumentValue | null, now: DocumentValue): CostEdit[] | undefined {
+  const old = before === null ? {} : servicesOf(before);
+  const edits: CostEdit[] = [];
+  const services = Object.entries(servicesOf(now));
   if (Object.keys(old).some((id) => !services.some(([other]) => other === id))) return undefined;
   for (const [serviceId, counters] of services) {
     const added = (name: string) => (counters[name] ?? 0) - (old[serviceId]?.[name] ?? 0);
@@ -50,7 +57,7 @@ export function costs(before: string | null, now: string): Edit[] | undefined {
         },
         inputTokens: sum('totalInputTokens'),
         outputTokens: sum('totalOutputTokens'),
-        debugCostSource: 'bridge',
+        debugCostSource: 'browser',
       };
       edits.push({ kind: 'cost', op: 'add', id: newId(), value });
     }
@@ -58,16 +65,17 @@ export function costs(before: string | null, now: string): Edit[] | undefined {
   return edits;
 }
 
-/** What the server has, and the entries that it does not have yet. */
-export function withCosts(theirs: DocumentValue, pending: readonly Entry[]): DocumentValue {
+/** What the entries among pending writes add. */
+export function pendingCosts(pending: readonly Entry[]): CostEntry[] {
+  return pending.flatMap(({ kind, body }) =>
+    kind === 'cost' && body ? [JSON.parse(body) as CostEntry] : [],
+  );
+}
+
+/** What the server has, and what it does not have yet. */
+export function withCosts(theirs: DocumentValue, entries: readonly object[]): DocumentValue {
   const services: Services = { ...servicesOf(theirs) };
-  for (const { body } of pending) {
-    const entry = native.parse(body ?? '{}') as {
-      serviceId: string;
-      costs: { $c: number; $cdCache: number; $code?: string };
-      inputTokens: number;
-      outputTokens: number;
-    };
+  for (const entry of entries as readonly CostEntry[]) {
     const { $c, $cdCache, $code } = entry.costs;
     const counters: Counters = { ...services[entry.serviceId] };
     const add = (name: string, amount: number) => (counters[name] = (counters[name] ?? 0) + amount);
