@@ -14,7 +14,7 @@ export async function offerMove(
 ): Promise<boolean> {
   const { keyval, state } = options;
   const text = await keyval.chats();
-  const here = `${count(readChats(text).length, 'chat')} (${((text?.length ?? 0) / 1e6).toFixed(1)} MB)`;
+  const here = `${count(readChats(text).length, 'chat')} (${size(text?.length ?? 0)})`;
   const isMerged = state.conversationCount + state.assetCount + state.stores.length > 0;
   const there = `, the server has ${count(state.conversationCount, 'chat')}. What both have is merged, and both texts of a message are kept. The page reloads at the end`;
   const choice = await panel.ask(
@@ -44,6 +44,10 @@ export async function offerMove(
   );
   if (isDone && isMerged) page.reload();
   return isDone;
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function count(n: number, what: string): string {
