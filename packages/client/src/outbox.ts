@@ -407,7 +407,11 @@ export class Outbox {
     const now = this.#entries.get(entry.key) ?? entry;
     for (const next of resolution.entries) {
       if (next.key !== entry.key) {
-        this.#entries.set(next.key, { ...next, order: entry.order });
+        // Text that was written meanwhile is ours as well, and goes where ours goes.
+        const isNewer = resolution.sibling !== undefined && now.version !== entry.version;
+        const body = isNewer ? textBeside(now, next) : next.body;
+        const text = body === undefined ? {} : { body };
+        this.#entries.set(next.key, { ...next, order: entry.order, ...text });
       } else {
         // An edit that came meanwhile is the newer one of ours; it goes on from the revision that was found.
         const body =
@@ -445,6 +449,15 @@ export class Outbox {
     const isSame = was.state === state && was.pending === status.pending && was.problem === problem.problem;
     if (!isSame || was.conflicts !== status.conflicts) this.status.set(status);
   }
+}
+
+/** The newer text of a message, as its sibling: `beside` has an earlier one. */
+function textBeside(newer: Entry, beside: Entry): string | undefined {
+  if (newer.op === 'delete' || newer.body === undefined || beside.body === undefined) return beside.body;
+  const now = JSON.parse(newer.body) as { metadata?: object };
+  const { metadata } = JSON.parse(beside.body) as { metadata: { holdfastConflict: unknown } };
+  const { holdfastConflict } = metadata;
+  return JSON.stringify({ ...now, id: beside.id, metadata: { ...now.metadata, holdfastConflict } });
 }
 
 function unrejected(entry: Entry): Entry {

@@ -1,7 +1,6 @@
 export { connect, type ConnectOptions, type Holdfast, type Status } from './session/connect.js';
 export {
   createDocumentStorage,
-  createMetricsStorage,
   createModelsStorage,
   type DocumentStorageOptions,
 } from './zustand/documents.js';

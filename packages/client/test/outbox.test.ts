@@ -403,3 +403,17 @@ test('a tab takes over what a closed one had not sent, before its own later edit
   expect(found).toMatchObject({ userTitle: 'theirs', systemPurposeId: 'Developer' });
   expect(texts(found)).toEqual(['one', 'two', 'three']);
 });
+
+test('what is written while a conflict is being settled is part of our text', async () => {
+  const [a, b] = [await new Device('a').read(), await new Device('b').read()];
+  await a.say(chat, { id: 'm2', text: 'by a' });
+  await a.outbox.flush();
+  await b.say(chat, { id: 'm2', text: 'by b' });
+  const flushed = b.outbox.flush();
+  // The refusal is on its way when the next token comes.
+  await until(() => b.requests.filter((r) => r === 'POST /api/batch').length > 0);
+  await b.say(chat, { id: 'm2', text: 'by b, and more' });
+  await flushed;
+  await b.outbox.flush();
+  expect(texts(await stored(chat))).toEqual(['one', 'by a', 'by b, and more']);
+});

@@ -1,4 +1,3 @@
-import { costEdits, pendingCosts, withCosts } from '../costs.js';
 import { epochOf, seqOf, type Cursor } from '../cursor.js';
 import type { DocumentValue, Edit } from '../edit.js';
 import type { Entry } from '../entry.js';
@@ -6,7 +5,7 @@ import { mergeJson } from '../merge.js';
 import type { Outbox } from '../outbox.js';
 import type { Resolution } from '../resolve.js';
 import type { Transport } from '../transport.js';
-import { fromText, reconcile, sameValue, toText, type Known, type Reconciled } from './document.js';
+import { fromText, reconcile, sameValue, toText, type Known } from './document.js';
 import type { LocalCopies, TextStorage } from './local-copy.js';
 import { Pace } from './pace.js';
 import { isOfChats, type FeedChange, type Replica } from './replica.js';
@@ -49,8 +48,6 @@ export class Documents implements Replica {
   readonly #open = new Map<string, Open>();
   readonly #told = new Map<string, Told>();
   /** Stores that changed elsewhere while edits of ours were on their way, and what was seen of them. */
-  /** Stores of counters that only grow: what is added is sent, never their sum. */
-  readonly #additive = new Set<string>();
   readonly #behind = new Map<string, Cursor | null>();
   #isWhole = false;
   #started: Promise<void> | undefined;
@@ -79,11 +76,6 @@ export class Documents implements Replica {
     const text = local.getItem(name);
     if (isPromise(text)) return Promise.resolve(text.then((t) => this.#openWith(name, local, fromText(t))));
     return this.#openWith(name, local, fromText(text));
-  }
-
-  /** From now on the store's counters are added up over all devices. */
-  addUp(name: string): void {
-    this.#additive.add(name);
   }
 
   /** Tells `receive` of what others make of the store, until the returned function is called. */
@@ -226,7 +218,7 @@ export class Documents implements Replica {
   ): DocumentValue | null {
     const { copies, keep } = this.#options;
     const known = copies.known(name);
-    const { view, server, lost } = this.#added(name, copy, told) ?? reconcile(known, copy, told?.value);
+    const { view, server, lost } = reconcile(known, copy, told?.value);
     if (lost) keep(name, lost);
     const isLent = told?.isLent ?? false;
     const pace = new Pace(() => this.#handOver(open), PACE_MS);
@@ -240,15 +232,6 @@ export class Documents implements Replica {
     return view;
   }
 
-  /** Counters that were added to here, and not handed over before the last page ended: on top of what all have. */
-  #added(name: string, copy: DocumentValue | null, told: Told | undefined): Reconciled | undefined {
-    const known = this.#options.copies.known(name);
-    if (!this.#additive.has(name) || !copy || !told?.value || !known || !('base' in known)) return undefined;
-    const edits = costEdits(known.base ?? null, copy);
-    const values = edits?.map((e) => e.value);
-    return values && { view: withCosts(told.value, values), server: told.value };
-  }
-
   #take(state: StoreState, before: Cursor | null): void {
     if (state.isWhole) {
       this.#isWhole = true;
@@ -258,10 +241,7 @@ export class Documents implements Replica {
     this.#advance(state.cursor);
   }
 
-  #tell(name: string, found: Told, before: Cursor | null): void {
-    const isSum = this.#additive.has(name) && found.value !== null;
-    const costs = isSum ? pendingCosts(this.#options.outbox().pending()) : [];
-    const told = isSum && found.value ? { ...found, value: withCosts(found.value, costs) } : found;
+  #tell(name: string, told: Told, before: Cursor | null): void {
     const open = this.#open.get(name);
     if (open) {
       open.pace.now();
@@ -308,26 +288,15 @@ export class Documents implements Replica {
     const { view, server, name, isLent } = open;
     const isPending = this.#options.outbox().has({ kind: 'document', id: name });
     if (!view || (!isPending && server && sameValue(view, server))) return this.#settle(open);
-    if (this.#additive.has(name) && !isPending && this.#handOverCosts(open, view)) return;
     const before = isLent ? null : server;
     this.#add({ kind: 'document', op: 'put', id: name, value: view, before, ...this.#device(name) });
   }
 
-  /** Sends what was added. False where a counter was set back: that is a new value of the store. */
-  #handOverCosts(open: Open, view: DocumentValue): boolean {
-    const edits = costEdits(open.server, view);
-    if (!edits) return false;
-    open.server = view;
-    if (edits.length > 0) this.#add(...edits);
-    this.#settle(open);
-    return true;
-  }
-
-  #add(...edits: Edit[]): void {
+  #add(edit: Edit): void {
     // The outbox tells in its status when it cannot keep an edit.
     void this.#options
       .outbox()
-      .add(edits)
+      .add([edit])
       .catch(() => undefined);
   }
 

@@ -29,21 +29,6 @@ export function createDocumentStorage<S>(
 /** The same for the store of model services and models: both sides' changes are merged by id. */
 export const createModelsStorage = createDocumentStorage;
 
-/** The same for counters that only grow (`app-metrics`): what each device adds is added up, nothing is overwritten. */
-export function createMetricsStorage<S>(
-  session: Holdfast,
-  options: DocumentStorageOptions = {},
-): LiveStorage<S> {
-  const storage = createDocumentStorage<S>(session, options);
-  return {
-    ...storage,
-    getItem(name) {
-      session.documents.addUp(name);
-      return storage.getItem(name);
-    },
-  };
-}
-
 function storageFor(session: Holdfast, options: DocumentStorageOptions): LiveStorage<unknown> {
   if (session.mode === 'server') return serverDocuments(session, options);
   const local = options.storage ?? localDocuments(session, options);
