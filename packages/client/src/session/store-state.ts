@@ -31,7 +31,9 @@ export function statePath(after: Cursor | null, device: string): string {
 }
 
 export function storePath(name: string, device: string): string {
-  return `/api/stores/${encodeURIComponent(name)}?device=${encodeURIComponent(device)}`;
+  // The server refuses a device for a shared store.
+  const whose = isDeviceLocal(name) ? `?device=${encodeURIComponent(device)}` : '';
+  return `/api/stores/${encodeURIComponent(name)}${whose}`;
 }
 
 export function stateOf(answer: StateAnswer, device: string): StoreState {
