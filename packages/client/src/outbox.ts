@@ -402,26 +402,17 @@ export class Outbox {
   }
 
   #apply(entry: Entry, resolution: Resolution, changed: Set<string>, removed: Set<string>): void {
+    const now = this.#entries.get(entry.key);
+    // It was edited while it was resolved: the newer edit is not in what was merged. It is tried from the same base,
+    // and is merged itself.
+    if (now && now.version !== entry.version) return;
     const { conflict } = resolution;
     if (conflict) this.#conflicts = [...this.#conflicts, { ...conflict, at: Date.now() }];
-    const now = this.#entries.get(entry.key) ?? entry;
     for (const next of resolution.entries) {
-      if (next.key !== entry.key) {
-        // Text that was written meanwhile is ours as well, and goes where ours goes.
-        const isNewer = resolution.sibling !== undefined && now.version !== entry.version;
-        const body = isNewer ? textBeside(now, next) : next.body;
-        const text = body === undefined ? {} : { body };
-        this.#entries.set(next.key, { ...next, order: entry.order, ...text });
-      } else {
-        // An edit that came meanwhile is the newer one of ours; it goes on from the revision that was found.
-        const body =
-          now.version === entry.version ? next : { ...next, ...(now.body ? { body: now.body } : {}) };
-        this.#entries.set(next.key, {
-          ...body,
-          op: now.version === entry.version ? next.op : now.op,
-          version: now.version,
-        });
-      }
+      this.#entries.set(
+        next.key,
+        next.key === entry.key ? { ...next, version: entry.version } : { ...next, order: entry.order },
+      );
       changed.add(next.key);
     }
     if (!resolution.entries.some((e) => e.key === entry.key)) removed.add(entry.key);
@@ -449,15 +440,6 @@ export class Outbox {
     const isSame = was.state === state && was.pending === status.pending && was.problem === problem.problem;
     if (!isSame || was.conflicts !== status.conflicts) this.status.set(status);
   }
-}
-
-/** The newer text of a message, as its sibling: `beside` has an earlier one. */
-function textBeside(newer: Entry, beside: Entry): string | undefined {
-  if (newer.op === 'delete' || newer.body === undefined || beside.body === undefined) return beside.body;
-  const now = JSON.parse(newer.body) as { metadata?: object };
-  const { metadata } = JSON.parse(beside.body) as { metadata: { holdfastConflict: unknown } };
-  const { holdfastConflict } = metadata;
-  return JSON.stringify({ ...now, id: beside.id, metadata: { ...now.metadata, holdfastConflict } });
 }
 
 function unrejected(entry: Entry): Entry {

@@ -1,6 +1,7 @@
 export { connect, type ConnectOptions, type Holdfast, type Status } from './session/connect.js';
 export {
   createDocumentStorage,
+  createMetricsStorage,
   createModelsStorage,
   type DocumentStorageOptions,
 } from './zustand/documents.js';
@@ -14,3 +15,4 @@ export {
 export type { LiveChange, LiveStorage } from './zustand/live.js';
 export type { Mode, ModeChoice } from './rollout/mode.js';
 export type { OldCopy } from './rollout/old-copy.js';
+export { createJSONStorage } from './zustand/json-storage.js';

@@ -11,6 +11,7 @@ export class Browser {
   readonly requests: string[] = [];
   readonly bodies: string[] = [];
   online = true;
+  #held: { request: string; wait: () => Promise<void> } | undefined;
   readonly #indexedDB = new IDBFactory();
   readonly #pages: Holdfast[] = [];
 
@@ -33,8 +34,26 @@ export class Browser {
     if (!this.online) return Promise.reject(new TypeError('fetch failed'));
     this.requests.push(`${init?.method} ${String(input).slice(url.length)}`);
     if (typeof init?.body === 'string') this.bodies.push(init.body);
-    return fetch(input, init);
+    return this.#answer(`${init?.method} ${String(input).slice(url.length)}`, input, init);
   };
+
+  /** Keeps the next answer to such a request on its way until it is released. */
+  hold(request: string): { isHeld: () => boolean; release: () => void } {
+    let [held, release] = [false, (): void => undefined];
+    const released = new Promise<void>((resolve) => (release = resolve));
+    this.#held = { request, wait: () => ((held = true), released) };
+    return { isHeld: () => held, release };
+  }
+
+  async #answer(line: string, ...request: Parameters<typeof fetch>): Promise<Response> {
+    const response = await fetch(...request);
+    const held = this.#held;
+    if (held && line.startsWith(held.request)) {
+      this.#held = undefined;
+      await held.wait();
+    }
+    return response;
+  }
 
   /** Makes this the browser that the code sees. */
   enter(): void {

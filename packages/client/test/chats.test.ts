@@ -371,3 +371,18 @@ test('a chat that was deleted elsewhere goes, and one that is edited here meanwh
   await until(async () => (await page.flush(), ids(store).join() === 'b'));
   await until(async () => textsOf(await stored('b'))?.join() === 'mine');
 });
+
+test('an answer from before a message of ours was acknowledged does not take it back', async () => {
+  await put(chat('a', 'one', 'two'));
+  const { page, store } = await open(laptop);
+  const held = laptop.hold('GET /api/chats/a');
+  await client.putMessage({ path: { id: 'a', mid: 'a-1' }, body: message('a-1', 'theirs') });
+  await until(held.isHeld);
+  store.getState().say('a', 'a-0', 'mine');
+  await page.outbox.flush();
+  await until(async () => textsOf(await stored('a'))?.[0] === 'mine');
+  await until(() => page.status.get().state === 'idle');
+  held.release();
+  await until(() => texts(store, 'a')?.[1] === 'theirs');
+  expect(texts(store, 'a')).toEqual(['mine', 'theirs']);
+});

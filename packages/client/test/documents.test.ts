@@ -4,7 +4,7 @@ import { createStore } from 'zustand/vanilla';
 
 import type { Holdfast } from '../src/session/connect.js';
 import { createClient } from '../src/index.js';
-import { createDocumentStorage, sqlitePersist } from '../src/zustand.js';
+import { createDocumentStorage, createJSONStorage, sqlitePersist } from '../src/zustand.js';
 import { Browser } from './browser.js';
 import { startServer, until, type TestServer } from './server.js';
 
@@ -349,6 +349,31 @@ test('a reviver and a replacer keep what JSON cannot', async () => {
   expect(again.getState().tags).toEqual(new Set(['a']));
 });
 
+test('the middleware keeps what the reviver and the replacer of the store’s own storage keep', async () => {
+  const own = createJSONStorage<{ tags: Set<string> }>(() => localStorage, {
+    replacer: (_, value) => (value instanceof Set ? { set: [...(value as Set<string>)] } : value),
+    reviver: (_, value) =>
+      typeof value === 'object' && value !== null && 'set' in value ? new Set(value.set as string[]) : value,
+  });
+  const create = (holdfast: Holdfast) =>
+    createStore<{ tags: Set<string> }>()(
+      sqlitePersist(() => ({ tags: new Set<string>() }), {
+        name: 'app-tags',
+        storage: own,
+        holdfast,
+      } as never),
+    );
+  const page = laptop.page();
+  const store = create(page);
+  await hydrated(store);
+  store.setState({ tags: new Set(['a']) });
+  await page.flush();
+  expect((await stored('app-tags'))?.data).toEqual({ tags: { set: ['a'] } });
+  const again = create(phone.page());
+  await hydrated(again);
+  expect(again.getState().tags).toEqual(new Set(['a']));
+});
+
 test('a save that the server refuses is visible', async () => {
   const page = laptop.page();
   const store = settings(page);
@@ -367,4 +392,71 @@ test('on the server side of an app nothing is kept and nothing is asked', () => 
   store.setState({ size: 2 });
   expect(store.getState().size).toBe(2);
   expect(store.persist.hasHydrated()).toBe(true);
+});
+
+test('an answer from before a write of ours was acknowledged takes nothing back', async () => {
+  const page = laptop.page();
+  const store = settings(page);
+  await hydrated(store);
+  store.setState({ size: 20 });
+  await page.flush();
+  const held = laptop.hold('GET /api/state?after');
+  await put({ size: 21 });
+  await until(held.isHeld);
+  store.setState({ words: ['mine'] });
+  await until(() => laptop.bodies.some((body) => body.includes('mine')));
+  await page.flush();
+  held.release();
+  const both = { size: 21, words: ['mine'] };
+  await until(() => store.getState().size === 21);
+  expect(store.getState()).toMatchObject(both);
+  await page.flush();
+  expect((await stored())?.data).toEqual(both);
+});
+
+test('what changed elsewhere while an edit of ours was on its way is read afterwards', async () => {
+  const page = laptop.page();
+  const store = settings(page);
+  await hydrated(store);
+  store.setState({ size: 20 });
+  await page.flush();
+  const held = laptop.hold('POST /api/batch');
+  store.setState({ size: 30 });
+  await until(held.isHeld);
+  await put({ size: 30, words: ['theirs'] });
+  await until(() => laptop.requests.filter((r) => r.startsWith('GET /api/state?after')).length > 0);
+  expect(store.getState().words).toEqual([]);
+  held.release();
+  await until(() => store.getState().words.join() === 'theirs');
+  expect(store.getState().size).toBe(30);
+});
+
+test('a store that could not be loaded is loaded by itself when the server answers again', async () => {
+  await server.kill();
+  const page = laptop.page();
+  const store = settings(page);
+  await until(() => page.status.get().state === 'failed');
+  await server.restart();
+  await put({ size: 41 });
+  await hydrated(store);
+  expect(store.getState().size).toBe(41);
+  expect(page.status.get().state).not.toBe('failed');
+});
+
+test('a page that is closed sends its last edit', async () => {
+  const listeners = new Map<string, () => void>();
+  const add = (name: string, listener: () => void) => void listeners.set(name, listener);
+  vi.stubGlobal('addEventListener', add);
+  vi.stubGlobal('removeEventListener', () => undefined);
+  const page = laptop.page();
+  const store = settings(page);
+  await hydrated(store);
+  store.setState({ size: 1 });
+  await page.flush();
+  store.setState({ size: 2 });
+  listeners.get('pagehide')?.();
+  expect(laptop.bodies.at(-1)).toContain('"size":2');
+  await until(async () => ((await stored())?.data as Settings).size === 2);
+  await laptop.close();
+  vi.unstubAllGlobals();
 });

@@ -404,6 +404,28 @@ test('a tab takes over what a closed one had not sent, before its own later edit
   expect(texts(found)).toEqual(['one', 'two', 'three']);
 });
 
+test('an edit that comes while a conflict is resolved is merged too, and takes nothing away', async () => {
+  const [mine, theirs] = [await new Device('editing').read(), await new Device('starring').read()];
+  await theirs.change(chat, (c) => ({
+    ...c,
+    messages: c.messages.map((m) => (m.id === 'm1' ? { ...m, userFlags: ['starred'] } : m)),
+  }));
+  await theirs.outbox.flush();
+  let isLate = false;
+  const send = mine.transport.send.bind(mine.transport);
+  mine.transport.send = async (request) => {
+    const reply = await send(request);
+    if (reply.status === 412 && !isLate) {
+      isLate = true;
+      await mine.say(chat, { id: 'm1', text: 'second' });
+    }
+    return reply;
+  };
+  await mine.say(chat, { id: 'm1', text: 'first' });
+  await until(async () => texts(await stored(chat))?.[0] === 'second');
+  expect((await stored(chat))?.messages[0]).toMatchObject({ userFlags: ['starred'] });
+});
+
 test('what is written while a conflict is being settled is part of our text', async () => {
   const [a, b] = [await new Device('a').read(), await new Device('b').read()];
   await a.say(chat, { id: 'm2', text: 'by a' });

@@ -2,7 +2,8 @@ import { persist as zustandPersist, type PersistOptions } from 'zustand/middlewa
 
 import type { Holdfast } from '../session/connect.js';
 import { createChatStorage } from '../zustand/chats.js';
-import { createDocumentStorage } from '../zustand/documents.js';
+import { createDocumentStorage, createMetricsStorage } from '../zustand/documents.js';
+import { isOfOneTab } from '../zustand/json-storage.js';
 import type { LiveStorage } from '../zustand/live.js';
 import { livePersist } from '../zustand/persist.js';
 import { dropInSession } from './session.js';
@@ -11,15 +12,16 @@ import { dropInSettings } from './settings.js';
 type Options = PersistOptions<unknown, unknown>;
 
 function persistOnServer(config: never, options: Options): unknown {
-  const session = dropInSession();
+  const session = isOfOneTab(options.storage) ? undefined : dropInSession();
   if (!session) return zustandPersist(config, options);
   return livePersist(config, options, storageFor(session, options));
 }
 
 /** The storage that fits a store, by its name; where the app kept it before stays its copy and the way back. */
 function storageFor(session: Holdfast, { name, storage }: Options): LiveStorage<unknown> {
-  const { chats = ['app-chats'] } = dropInSettings();
+  const { chats = ['app-chats'], metrics = ['app-metrics'] } = dropInSettings();
   if (chats.includes(name)) return createChatStorage(session, { storage });
+  if (metrics.includes(name)) return createMetricsStorage(session, { storage });
   return createDocumentStorage(session, { storage });
 }
 

@@ -7,6 +7,8 @@ import type { ConnectOptions } from '../session/connect.js';
 export interface DropInSettings extends Pick<ConnectOptions, 'url' | 'token' | 'clientId' | 'mode'> {
   /** Names of stores whose state is `{conversations}`; by default `app-chats`. */
   chats?: string[];
+  /** Names of stores whose state is `{serviceMetrics}`, counters that only grow; by default `app-metrics`. */
+  metrics?: string[];
 }
 
 declare global {

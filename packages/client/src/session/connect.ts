@@ -199,7 +199,8 @@ export class Holdfast {
   }
 
   #replicaOf({ kind }: Pick<Entry, 'kind'>): Replica | undefined {
-    return isOfChats(kind) ? this.#chats : kind === 'document' ? this.documents : undefined;
+    if (isOfChats(kind)) return this.#chats;
+    return kind === 'asset' ? undefined : this.documents;
   }
 
   async #adopt(): Promise<void> {

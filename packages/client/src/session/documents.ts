@@ -1,3 +1,4 @@
+import { costEdits, withCosts } from '../costs.js';
 import { epochOf, seqOf, type Cursor } from '../cursor.js';
 import type { DocumentValue, Edit } from '../edit.js';
 import type { Entry } from '../entry.js';
@@ -5,10 +6,12 @@ import { mergeJson } from '../merge.js';
 import type { Outbox } from '../outbox.js';
 import type { Resolution } from '../resolve.js';
 import type { Transport } from '../transport.js';
-import { fromText, reconcile, sameValue, toText, type Known } from './document.js';
+import { AckClock } from './ack-clock.js';
+import { fromText, reconcile, sameValue, toText, type Known, type Reconciled } from './document.js';
 import type { LocalCopies, TextStorage } from './local-copy.js';
 import { Pace } from './pace.js';
 import { isOfChats, type FeedChange, type Replica } from './replica.js';
+import { Serial } from './serial.js';
 import { isDeviceLocal, readState, readStore, type StoreState, type Told } from './store-state.js';
 
 /** What a store costs the server while its app changes it all the time: a slider, a streamed text. */
@@ -47,6 +50,10 @@ export class Documents implements Replica {
   readonly #options: DocumentsOptions;
   readonly #open = new Map<string, Open>();
   readonly #told = new Map<string, Told>();
+  /** Stores of counters that only grow: what is added is sent, never their sum. */
+  readonly #additive = new Set<string>();
+  readonly #clock = new AckClock();
+  readonly #serial = new Serial();
   /** Stores that changed elsewhere while edits of ours were on their way, and what was seen of them. */
   readonly #behind = new Map<string, Cursor | null>();
   #isWhole = false;
@@ -59,7 +66,7 @@ export class Documents implements Replica {
   constructor(options: DocumentsOptions) {
     this.#options = options;
     this.#cursor = options.copies.cursor;
-    if (options.seed) this.#take(options.seed, null);
+    if (options.seed) this.#take(options.seed, null, 0);
     this.#isReady = options.seed !== undefined;
     this.#isAway = options.seed === null;
   }
@@ -76,6 +83,11 @@ export class Documents implements Replica {
     const text = local.getItem(name);
     if (isPromise(text)) return Promise.resolve(text.then((t) => this.#openWith(name, local, fromText(t))));
     return this.#openWith(name, local, fromText(text));
+  }
+
+  /** From now on the store's counters are added up over all devices. */
+  addUp(name: string): void {
+    this.#additive.add(name);
   }
 
   /** Tells `receive` of what others make of the store, until the returned function is called. */
@@ -110,7 +122,7 @@ export class Documents implements Replica {
     local.removeItem(name);
     this.#options.copies.know(name, { base: null });
     if (open) [open.view, open.server] = [null, null];
-    this.#add({ kind: 'document', op: 'delete', id: name, ...this.#device(name) });
+    void this.#add({ kind: 'document', op: 'delete', id: name, ...this.#device(name) });
   }
 
   commit(): void {
@@ -127,20 +139,31 @@ export class Documents implements Replica {
       before === null || epochOf(before) !== epochOf(at) || c.seq > seqOf(before);
     if (changes.some((c) => !isOfChats(c.kind) && c.client !== own && isNew(c))) await this.refresh();
     this.#advance(at);
+    // What could not be read when it was due.
+    this.#catchUpOn(...this.#behind.keys());
   }
 
-  async refresh(): Promise<void> {
-    const { transport, browser } = this.#options;
-    const before = this.#cursor;
-    this.#take(await readState(transport, before, browser), before);
-    this.#isAway = false;
+  refresh(): Promise<void> {
+    return this.#serial.run(async () => {
+      const { transport, browser } = this.#options;
+      const [before, asked] = [this.#cursor, this.#clock.now];
+      this.#take(await readState(transport, before, browser), before, asked);
+      this.#isAway = false;
+    });
   }
 
   onAdopted(entry: Entry): void {
-    if (this.#open.has(entry.id) && !this.#behind.has(entry.id)) this.#behind.set(entry.id, this.#cursor);
+    const names = entry.kind === 'cost' ? this.#additive : [entry.id];
+    for (const name of names) if (this.#open.has(name)) this.#fallBehind(name, this.#cursor);
   }
 
   onAcknowledged(entry: Entry): void {
+    if (entry.kind === 'cost') {
+      for (const name of this.#additive) this.#clock.acknowledged(name);
+      this.#catchUpOn(...this.#additive);
+      return;
+    }
+    this.#clock.acknowledged(entry.id);
     const open = this.#open.get(entry.id);
     const isDone = !this.#options.outbox().has(entry);
     if (!open) {
@@ -152,7 +175,7 @@ export class Documents implements Replica {
     open.isLent = false;
     if (!isDone) return;
     this.#settle(open);
-    if (this.#behind.has(entry.id)) void this.#catchUp(open).catch(() => undefined);
+    this.#catchUpOn(entry.id);
   }
 
   onResolved(entry: Entry, resolution: Resolution): boolean {
@@ -218,13 +241,14 @@ export class Documents implements Replica {
   ): DocumentValue | null {
     const { copies, keep } = this.#options;
     const known = copies.known(name);
-    const { view, server, lost } = reconcile(known, copy, told?.value);
+    const { view, server, lost } = this.#added(name, copy, told) ?? reconcile(known, copy, told?.value);
     if (lost) keep(name, lost);
     const isLent = told?.isLent ?? false;
     const pace = new Pace(() => this.#handOver(open), PACE_MS);
     const open: Open = { name, local, view, server, isLent, pace };
     this.#open.set(name, open);
     this.#told.delete(name);
+    if (told && this.#additive.has(name)) this.#fallBehind(name, this.#cursor);
     const isEdited = view !== null && !(server && sameValue(view, server));
     copies.know(name, isEdited || view === null ? { base: server } : {});
     if (view && !(copy && sameValue(copy, view))) void this.#mirror(open);
@@ -232,27 +256,50 @@ export class Documents implements Replica {
     return view;
   }
 
-  #take(state: StoreState, before: Cursor | null): void {
+  /** Counters that were added to here, and not handed over before the last page ended: on top of what all have. */
+  #added(name: string, copy: DocumentValue | null, told: Told | undefined): Reconciled | undefined {
+    const known = this.#options.copies.known(name);
+    if (!this.#additive.has(name) || !copy || !told?.value || !known || !('base' in known)) return undefined;
+    const edits = costEdits(known.base ?? null, copy);
+    const values = edits?.map((e) => e.value);
+    return values && { view: withCosts(told.value, values), server: told.value };
+  }
+
+  #take(state: StoreState, before: Cursor | null, asked: number): void {
     if (state.isWhole) {
       this.#isWhole = true;
       for (const name of this.#open.keys()) if (!state.told.has(name)) state.told.set(name, NOTHING);
     }
-    for (const [name, told] of state.told) this.#tell(name, told, before);
+    for (const [name, told] of state.told) this.#tell(name, told, before, asked);
     this.#advance(state.cursor);
   }
 
-  #tell(name: string, told: Told, before: Cursor | null): void {
+  #tell(name: string, told: Told, before: Cursor | null, asked: number): void {
     const open = this.#open.get(name);
     if (open) {
       open.pace.now();
-      if (this.#options.outbox().has({ kind: 'document', id: name }) || !open.receive) {
-        if (!this.#behind.has(name)) this.#behind.set(name, before);
-      } else this.#receive(open, told);
+      if (!this.#isPending(name) && !this.#clock.isStale(name, asked) && open.receive) {
+        this.#receive(open, told);
+        return;
+      }
+      this.#fallBehind(name, before);
+      this.#catchUpOn(name);
       return;
     }
     this.#told.set(name, told);
     const known = this.#options.copies.known(name);
     if (known) this.#options.copies.know(name, { ...known, told: told.value });
+  }
+
+  /** Whether writes of the store are on their way: what is read of it meanwhile may be without them. */
+  #isPending(name: string): boolean {
+    const outbox = this.#options.outbox();
+    const costs = this.#additive.has(name) && outbox.pending().some((e) => e.kind === 'cost');
+    return costs || outbox.has({ kind: 'document', id: name });
+  }
+
+  #fallBehind(name: string, seen: Cursor | null): void {
+    if (!this.#behind.has(name)) this.#behind.set(name, seen);
   }
 
   #receive(open: Open, told: Told): void {
@@ -269,14 +316,28 @@ export class Documents implements Replica {
     open.receive?.(value);
   }
 
-  /** What was skipped while our edits were on their way is read now. */
-  async #catchUp(open: Open): Promise<void> {
-    const { transport, browser, outbox } = this.#options;
-    const told = await readStore(transport, open.name, browser);
-    open.pace.now();
-    if (outbox().has({ kind: 'document', id: open.name })) return;
-    this.#receive(open, told);
-    this.#behind.delete(open.name);
+  /** What was skipped while our edits were on their way is read once they are done. */
+  #catchUpOn(...names: string[]): void {
+    for (const name of names) {
+      const open = this.#open.get(name);
+      // The outbox takes an entry out after it has told of it.
+      if (open) queueMicrotask(() => void this.#catchUp(open).catch(() => undefined));
+    }
+  }
+
+  #catchUp(open: Open): Promise<void> {
+    const { transport, browser } = this.#options;
+    const { name } = open;
+    return this.#serial.run(async () => {
+      if (!this.#behind.has(name) || this.#isPending(name) || !open.receive) return;
+      const asked = this.#clock.now;
+      const told = await readStore(transport, name, browser);
+      open.pace.now();
+      if (this.#isPending(name)) return;
+      if (this.#clock.isStale(name, asked)) return this.#catchUpOn(name);
+      this.#behind.delete(name);
+      this.#receive(open, told);
+    });
   }
 
   #settle(open: Open): void {
@@ -288,15 +349,26 @@ export class Documents implements Replica {
     const { view, server, name, isLent } = open;
     const isPending = this.#options.outbox().has({ kind: 'document', id: name });
     if (!view || (!isPending && server && sameValue(view, server))) return this.#settle(open);
+    if (this.#additive.has(name) && !isPending && this.#handOverCosts(open, view)) return;
     const before = isLent ? null : server;
-    this.#add({ kind: 'document', op: 'put', id: name, value: view, before, ...this.#device(name) });
+    void this.#add({ kind: 'document', op: 'put', id: name, value: view, before, ...this.#device(name) });
   }
 
-  #add(edit: Edit): void {
+  /** Sends what was added. False where a counter was set back: that is a new value of the store. */
+  #handOverCosts(open: Open, view: DocumentValue): boolean {
+    const edits = costEdits(open.server, view);
+    if (!edits) return false;
+    open.server = view;
+    // Kept by the outbox they are counted, and must not be told from the copy once more.
+    if (edits.length > 0) void this.#add(...edits).then(() => this.#settle(open));
+    return true;
+  }
+
+  #add(...edits: Edit[]): Promise<void> {
     // The outbox tells in its status when it cannot keep an edit.
-    void this.#options
+    return this.#options
       .outbox()
-      .add([edit])
+      .add(edits)
       .catch(() => undefined);
   }
 

@@ -6,6 +6,7 @@ import type { Holdfast } from '../session/connect.js';
 import { toText } from '../session/document.js';
 import { localText } from '../session/identity.js';
 import type { TextStorage } from '../session/local-copy.js';
+import { madeOf } from './json-storage.js';
 import type { LiveStorage } from './live.js';
 import { localDocuments, textOf, type LocalOptions } from './local.js';
 import { shadowed, type ShadowSide } from './shadow.js';
@@ -23,11 +24,27 @@ export function createDocumentStorage<S>(
   session: Holdfast,
   options: DocumentStorageOptions = {},
 ): LiveStorage<S> {
-  return storageFor(session, options) as LiveStorage<S>;
+  const made = madeOf(options.storage);
+  return storageFor(session, made ?? options) as LiveStorage<S>;
 }
 
 /** The same for the store of model services and models: both sides' changes are merged by id. */
 export const createModelsStorage = createDocumentStorage;
+
+/** The same for counters that only grow (`app-metrics`): what each device adds is added up, nothing is overwritten. */
+export function createMetricsStorage<S>(
+  session: Holdfast,
+  options: DocumentStorageOptions = {},
+): LiveStorage<S> {
+  const storage = createDocumentStorage<S>(session, options);
+  return {
+    ...storage,
+    getItem(name) {
+      session.documents.addUp(name);
+      return storage.getItem(name);
+    },
+  };
+}
 
 function storageFor(session: Holdfast, options: DocumentStorageOptions): LiveStorage<unknown> {
   if (session.mode === 'server') return serverDocuments(session, options);

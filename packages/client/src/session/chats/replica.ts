@@ -8,9 +8,11 @@ import { mergeJson } from '../../merge.js';
 import type { Outbox } from '../../outbox.js';
 import type { Resolution } from '../../resolve.js';
 import { Unreachable, type Transport } from '../../transport.js';
+import { AckClock } from '../ack-clock.js';
 import type { Database } from '../database.js';
 import { Pace } from '../pace.js';
 import { isOfChats, type FeedChange, type Replica } from '../replica.js';
+import { Serial } from '../serial.js';
 import type { TabOutbox } from '../tab-outbox.js';
 import { ChatCache, type Cached } from './cache.js';
 import { byConversation, conversationOf, overlay, reusing } from './overlay.js';
@@ -57,6 +59,8 @@ export class Chats implements Replica {
   readonly #behind = new Map<string, Cursor | null>();
   readonly #quiet = new Map<string, { timer: ReturnType<typeof setTimeout>; at: Cursor }>();
   readonly #places = new Map<string, number>();
+  readonly #clock = new AckClock();
+  readonly #serial = new Serial();
   #handed: readonly Conversation[] = [];
   #next: readonly Conversation[] = [];
   #envelope: Envelope = NO_ENVELOPE;
@@ -160,20 +164,25 @@ export class Chats implements Replica {
     const isNew = (c: FeedChange) => epochOf(before) !== epochOf(at) || c.seq > seqOf(before);
     const foreign = changes.filter((c) => c.client !== this.#options.clientId && isNew(c));
     const ids = new Set(touchedBy(foreign));
-    if (ids.size > 0) {
-      await this.#bring(await readThese(this.#options.transport, ids, before), at, before);
-    }
+    if (ids.size > 0) await this.#serial.run(() => this.#readAndBring(ids, at, before));
     this.#advance(at);
+    // What could not be read when it was due.
+    if (this.#receive) for (const id of this.#behind.keys()) this.#seeBehind(id);
     this.#retryEnvelope();
   }
 
   /** After a restore: the whole list is read anew. Before the first load there is nothing to refresh. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    return this.#serial.run(() => this.#refresh());
+  }
+
+  async #refresh(): Promise<void> {
     if (this.#cursor === null) return;
+    const asked = this.#clock.now;
     const { conversations, envelope, at } = await readAll(this.#options.transport);
     const gone = this.#handed.map((c): [string, null] => [c.id, null]);
     const before = this.#cursor;
-    await this.#bring(new Map([...gone, ...conversations.map((c) => [c.id, c] as const)]), at, before);
+    await this.#bring(new Map([...gone, ...conversations.map((c) => [c.id, c] as const)]), at, before, asked);
     this.#envelope = envelope;
     this.#cursor = at;
     this.#cursorPace.ask();
@@ -187,6 +196,7 @@ export class Chats implements Replica {
 
   onAcknowledged(entry: Entry, revision: Cursor): void {
     const id = conversationOf(entry);
+    this.#clock.acknowledged(id);
     this.#wait(id, revision);
     this.#seeBehind(id);
   }
@@ -291,14 +301,21 @@ export class Chats implements Replica {
     found: ReadonlyMap<string, Conversation | null>,
     at: Cursor,
     before: Cursor | null,
+    asked: number,
   ): Promise<void> {
     this.#pace.now();
     const pending = byConversation(this.#pendingOfChats());
     const shown = new Map<string, Conversation | null>();
     const records = new Map<string, { place: number; at: Cursor; value: Conversation } | null>();
     for (const [id, theirs] of found) {
-      records.set(id, theirs && { place: this.#place(id), at, value: theirs });
       const ours = pending.get(id) ?? [];
+      if (this.#clock.isStale(id, asked)) {
+        // A write of ours was acknowledged meanwhile, which this may not have yet.
+        if (!this.#behind.has(id)) this.#behind.set(id, before);
+        this.#seeBehind(id);
+        continue;
+      }
+      records.set(id, theirs && { place: this.#place(id), at, value: theirs });
       if ((ours.length > 0 || !this.#receive) && !this.#behind.has(id)) this.#behind.set(id, before);
       // What was deleted elsewhere while it was edited here is brought back by the outbox.
       if (theirs === null && ours.length > 0) continue;
@@ -328,17 +345,27 @@ export class Chats implements Replica {
   /** When the last write of ours is done, what was skipped or shown under it is read once more. */
   #seeBehind(id: string): void {
     if (!this.#behind.has(id)) return;
+    // The outbox takes an entry out after it has told of it.
     queueMicrotask(() => {
-      if (this.#pendingOfChats().some((e) => conversationOf(e) === id)) return;
-      const at = this.#cursor;
-      if (at === null) return;
       this.#background(
-        readThese(this.#options.transport, new Set([id]), at).then(async (found) => {
+        this.#serial.run(async () => {
+          const at = this.#cursor;
+          const isPending = this.#pendingOfChats().some((e) => conversationOf(e) === id);
+          if (at === null || isPending || !this.#behind.has(id)) return;
+          const seen = this.#behind.get(id) ?? at;
           this.#behind.delete(id);
-          await this.#bring(found, at, at);
+          await this.#readAndBring(new Set([id]), at, seen).catch((error: unknown) => {
+            this.#behind.set(id, seen);
+            throw error;
+          });
         }),
       );
     });
+  }
+
+  async #readAndBring(ids: ReadonlySet<string>, at: Cursor, before: Cursor): Promise<void> {
+    const asked = this.#clock.now;
+    await this.#bring(await readThese(this.#options.transport, ids, before), at, before, asked);
   }
 
   #pendingOfChats(): Entry[] {
