@@ -54,10 +54,8 @@ function answerRows({ plain, proxied }: { plain: Answer[]; proxied: Answer[] }):
   const written = of(plain, ({ written }) => written);
   const changed = `messages changed ${kB(of(proxied, (answer) => answer.changed))} in ${of(proxied, ({ writes }) => writes)} writes`;
   const added = of(proxied, ({ bridge, writes }) => bridge / writes);
-  const longer = [
-    of(proxied, ({ longTasks }) => longTasks),
-    of(plain, ({ longTasks }) => longTasks),
-  ] as const;
+  const longTasks = ({ longTasks }: Answer) => longTasks;
+  const longer = of(proxied, ({ addedLongTasks }) => addedLongTasks);
   return [
     {
       work: `${work}: bodies sent`,
@@ -88,12 +86,12 @@ function answerRows({ plain, proxied }: { plain: Answer[]; proxied: Answer[] }):
       pass: added < 5,
     },
     {
-      work: `${work}: tasks over 50 ms beside the app's writes`,
-      holdfast: String(longer[0]),
-      limit: String(longer[1]),
-      figure: String(longer[0] - longer[1]),
-      asked: '≤ 0',
-      pass: longer[0] <= longer[1],
+      work: `${work}: tasks over 50 ms`,
+      holdfast: String(of(proxied, longTasks)),
+      limit: String(of(plain, longTasks)),
+      figure: `${longer} by the bridge`,
+      asked: 'none',
+      pass: longer === 0,
     },
   ];
 }

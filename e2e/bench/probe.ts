@@ -19,6 +19,7 @@ export const NOT_OF_THE_BRIDGE = [
   'nativePutOfChats',
   'nativeStringifyOfChats',
   'nativeParse',
+  'nativeSetItemOfTheApp',
   'countChanged',
 ];
 
@@ -36,6 +37,14 @@ export function installProbe(): void {
   // Each token of an answer is parsed by the app; what the bridge itself parses meanwhile is a few hundred bytes.
   JSON.parse = function nativeParse(...args: Parameters<typeof parse>) {
     return parse(...args) as unknown;
+  };
+
+  // The bridge's own keys are its own affair.
+  const { setItem } = Storage.prototype;
+  Storage.prototype.setItem = function (key, value) {
+    const nativeSetItemOfTheApp = () => setItem.call(this, key, value);
+    if (key.startsWith('holdfast')) setItem.call(this, key, value);
+    else nativeSetItemOfTheApp();
   };
 
   function nativePutOfChats(store: IDBObjectStore, args: Parameters<typeof put>): IDBRequest<IDBValidKey> {

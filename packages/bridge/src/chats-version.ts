@@ -10,14 +10,19 @@ import { CHATS } from './value.js';
  */
 export function keepVersion(outbox: Outbox, chats: Chats, { transport }: Server): void {
   let isAsking = false;
+  let told = readOwn().chatsVersion;
   outbox.status.subscribe(({ pending }) => {
     const { version } = chats;
-    if (pending > 0 || isAsking || version === undefined || version === readOwn().chatsVersion) return;
+    if (pending > 0 || isAsking || version === undefined || version === told) return;
     isAsking = true;
     const body = JSON.stringify({ data: { conversations: [] }, version });
     transport
       .send({ method: 'PUT', path: `/api/stores/${CHATS}?mode=merge`, body })
-      .then(({ ok }) => ok && updateOwn({ chatsVersion: version }))
+      .then(({ ok }) => {
+        if (!ok) return;
+        told = version;
+        updateOwn({ chatsVersion: version });
+      })
       .catch(() => undefined)
       .finally(() => (isAsking = false));
   });

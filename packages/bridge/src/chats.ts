@@ -57,15 +57,18 @@ export class Chats {
   /** Wraps `JSON.parse` and `JSON.stringify`. */
   watchJson(): void {
     const { parse, stringify } = native;
-    JSON.parse = (
+    const parseAndSee = (
       text: string,
       reviver?: (this: unknown, key: string, value: unknown) => unknown,
     ): unknown => {
       const value: unknown = parse(text, reviver);
       // The same text is mostly the same string: comparing costs nothing.
       if (this.#given !== undefined && text === this.#given) this.#parsed(value);
+      // Each token of an answer is parsed, and nothing of it concerns us.
+      if (this.#isRead && JSON.parse === parseAndSee) JSON.parse = parse;
       return value;
     };
+    JSON.parse = parseAndSee;
     JSON.stringify = (value: unknown, ...rest: unknown[]): string => {
       const text = (stringify as (...all: unknown[]) => string)(value, ...rest);
       if (isPersisted(value)) this.#written = { text, value };
@@ -79,9 +82,7 @@ export class Chats {
     this.#written = undefined;
     if (!isPersisted(value)) return { edits: [], doubtful: [] };
     this.#version = value.version;
-    // The app keeps an empty chat when it has no other: each new browser would put one on the server.
-    const isTold = ({ id }: Conversation) => this.#told.some((c) => c.id === id);
-    const now = value.state.conversations.filter((c) => !isEmpty(c) || isTold(c));
+    const now = this.#withoutEmpty(value.state.conversations);
     const edits = diffChats(this.#told, now);
     const isDelete = ({ kind, op }: Edit) => kind === 'conversation' && op === 'delete';
     const deletes = edits.filter(isDelete);
@@ -89,6 +90,16 @@ export class Chats {
     this.#told = now;
     if (!isDoubtful) return { edits, doubtful: [] };
     return { edits: edits.filter((e) => !isDelete(e)), doubtful: deletes };
+  }
+
+  /** The app keeps an empty chat when it has no other: each new browser would put one on the server. */
+  #withoutEmpty(list: readonly Conversation[]): readonly Conversation[] {
+    // A loop, and mostly no copy: this runs over all chats at every write.
+    for (const conversation of list) {
+      if (!isEmpty(conversation)) continue;
+      return list.filter((c) => !isEmpty(c) || this.#told.some(({ id }) => id === c.id));
+    }
+    return list;
   }
 
   #parsed(value: unknown): void {

@@ -26,6 +26,9 @@ interface Saying {
   long: string;
 }
 
+/** How long it must last that something is saved, before the pill says so: most writes are acknowledged sooner. */
+const SHOW_AFTER_MS = 300;
+
 /** A small status in the corner of the page, in a shadow root of its own beside the app. */
 export class Pill {
   readonly #outbox: Outbox;
@@ -36,6 +39,8 @@ export class Pill {
   #isElsewhere = false;
   #failure: string | undefined;
   #isLocal = false;
+  #isHidden = readOwn().isPillHidden === true;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
@@ -53,7 +58,10 @@ export class Pill {
       if ((event as KeyboardEvent).key === 'Escape' && !this.#menu.hidden) this.#toggle();
     });
     root.append(style, this.#menu, this.#button);
-    outbox.status.subscribe(() => this.#draw());
+    outbox.status.subscribe(({ state }) => {
+      if (state !== 'idle' && state !== 'saving') this.#draw();
+      else this.#timer ??= setTimeout(() => this.#draw(), SHOW_AFTER_MS);
+    });
     // The app's framework takes over what is in <body>: this stands beside it.
     const attach = () => {
       document.documentElement.append(this.#host);
@@ -81,13 +89,14 @@ export class Pill {
     this.#draw();
   }
 
-  /** The status changes several times with each write of the app: most of that is not to be seen. */
   #draw(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const { kind, short } = this.#saying();
     if (short !== this.#said.textContent) {
       this.#said.textContent = short;
       this.#button.className = `pill ${kind}`;
-      this.#host.hidden = (kind === 'rests' || kind === 'works') && readOwn().isPillHidden === true;
+      this.#host.hidden = this.#isHidden && (kind === 'rests' || kind === 'works');
     }
     if (!this.#menu.hidden) this.#drawMenu();
   }
@@ -127,6 +136,7 @@ export class Pill {
     const reload = () => void this.#outbox.flush().finally(() => page.reload());
     const hide = () => {
       updateOwn({ isPillHidden: true });
+      this.#isHidden = true;
       this.#toggle();
       this.#host.hidden = true;
     };

@@ -3,7 +3,7 @@ import type { Keyval } from './keyval.js';
 import { updateOwn } from './own.js';
 
 /** How long the cursor may stay behind what was acknowledged: a visit that ends sooner reads a little more at the next. */
-const SAVE_AFTER_MS = 500;
+const SAVE_AFTER_MS = 3_000;
 
 /**
  * Up to where this browser has everything that the server has. Its own acknowledged changes move it on, as it has them;
@@ -43,7 +43,7 @@ export class Progress {
   advance(to: Cursor): void {
     if (this.#isStopped || (this.#at && seqOf(to) <= seqOf(this.#at))) return;
     this.#at = to;
-    this.#timer ??= setTimeout(() => this.save(), SAVE_AFTER_MS);
+    this.#saveLater();
   }
 
   stop(): void {
@@ -52,8 +52,15 @@ export class Progress {
 
   /** The app writes its chats, with all that it was given: the cursor goes with them. */
   keep(): void {
+    const wasKept = this.#isKept;
     this.#isKept = !this.#isPartial;
-    void this.#keyval.setCursor(this.#isPartial ? null : this.#at).catch(() => undefined);
+    // An earlier cursor beside a later text is as true.
+    if (wasKept && this.#isKept) this.#saveLater();
+    else void this.#keyval.setCursor(this.#isPartial ? null : this.#at).catch(() => undefined);
+  }
+
+  #saveLater(): void {
+    this.#timer ??= setTimeout(() => this.save(), SAVE_AFTER_MS);
   }
 
   /** Without it the next start asks for more than it must, and nothing else. */

@@ -26,10 +26,11 @@ export interface DeliveryOptions {
 /** The most that goes into one batch, and the most operations. */
 const BATCH_BYTES = 512_000;
 const BATCH_OPERATIONS = 500;
+const METHODS = { put: 'PUT', patch: 'PATCH', delete: 'DELETE', add: 'POST' };
 /** `{"operations":[` and `]}`. */
 const ENVELOPE_BYTES = 20;
 
-/** Puts the first entries into a request: several in one batch, or one that needs a route of its own. */
+/** Puts the first entries into a request: several in one batch, or an image, which has a route of its own. */
 export function deliver(
   transport: Transport,
   entries: readonly Entry[],
@@ -37,10 +38,9 @@ export function deliver(
 ): Delivery | undefined {
   const [first] = entries;
   if (!first) return undefined;
-  if (first.kind === 'asset' || first.kind === 'cost') {
+  if (first.kind === 'asset') {
     // An image is read and sent as a whole, which a closing page cannot do.
-    if (options.room !== undefined && first.kind === 'asset')
-      return deliver(transport, entries.slice(1), options);
+    if (options.room !== undefined) return deliver(transport, entries.slice(1), options);
     return alone(transport, first, options);
   }
   return batch(transport, entries, options.room);
@@ -55,7 +55,7 @@ function batch(
   const taken: Entry[] = [];
   let bytes = ENVELOPE_BYTES;
   for (const entry of entries) {
-    if (entry.kind === 'asset' || entry.kind === 'cost' || taken.length === BATCH_OPERATIONS) break;
+    if (entry.kind === 'asset' || taken.length === BATCH_OPERATIONS) break;
     const operation = operationOf(entry);
     const size = byteLength(operation) + 1;
     const isOver = bytes + size > (room ?? BATCH_BYTES);
@@ -84,18 +84,16 @@ function batch(
 
 function alone(transport: Transport, entry: Entry, options: DeliveryOptions): Delivery {
   const answer = async (): Promise<Answer> => {
-    let body = requestBody(entry);
-    if (entry.kind === 'asset' && entry.op === 'put') {
+    let body: string | undefined;
+    if (entry.op === 'put') {
       const record = await options.readAsset(entry);
       // It was deleted again before it was sent.
       if (record === undefined) return { acknowledged: [{ entry, revision: cursor('', 0) }] };
       body = JSON.stringify(record);
     }
-    const headers: Record<string, string> = {};
-    if (entry.kind === 'cost') headers['idempotency-key'] = entry.id;
-    const method = entry.op === 'delete' ? 'DELETE' : entry.op === 'add' ? 'POST' : 'PUT';
+    const method = entry.op === 'delete' ? 'DELETE' : 'PUT';
     const keepalive = (body?.length ?? 0) * 3 <= KEEPALIVE_BYTES;
-    const reply = await transport.send({ method, path: pathOf(entry), body, headers, keepalive });
+    const reply = await transport.send({ method, path: pathOf(entry), body, keepalive });
     // Deleting what is absent is done. Deleting what a chat still refers to is the server's to decide: it counts
     // references in all chats, this browser only in those that it has.
     const isDone =
@@ -127,12 +125,12 @@ function refusal(entries: readonly Entry[], reply: Reply): { entry: Entry; reply
 }
 
 function operationOf(entry: Entry): string {
-  const method = entry.op === 'delete' ? 'DELETE' : entry.op === 'patch' ? 'PATCH' : 'PUT';
   const members: [string, string | undefined][] = [
-    ['method', `"${method}"`],
+    ['method', `"${METHODS[entry.op]}"`],
     ['path', JSON.stringify(pathOf(entry))],
     ['ifMatch', entry.base === null ? undefined : JSON.stringify(etag(entry.base))],
     ['ifNoneMatch', entry.base === null && entry.op === 'put' ? '"*"' : undefined],
+    ['idempotencyKey', entry.kind === 'cost' ? JSON.stringify(entry.id) : undefined],
     ['after', entry.after === undefined ? undefined : JSON.stringify(entry.after)],
     ['device', entry.device === undefined ? undefined : JSON.stringify(entry.device)],
     ['body', requestBody(entry)],

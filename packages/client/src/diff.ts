@@ -10,6 +10,24 @@ import { equal, has } from './json.js';
  * change it, and an absolute order would take away what another device added.
  */
 export function diffChats(before: readonly Conversation[], after: readonly Conversation[]): Edit[] {
+  return diffInPlace(before, after) ?? diffLists(before, after);
+}
+
+/** The usual write: the same conversations in the same order. Nothing where it is another one. */
+function diffInPlace(before: readonly Conversation[], after: readonly Conversation[]): Edit[] | undefined {
+  if (before.length !== after.length) return undefined;
+  const edits: Edit[] = [];
+  for (let i = 0; i < after.length; i++) {
+    const [was, now] = [before[i] as Conversation, after[i] as Conversation];
+    if (was === now) continue;
+    if (was.id !== now.id || was._isIncognito !== now._isIncognito) return undefined;
+    if (was.messages === now.messages && isSameHead(was, now)) continue;
+    if (!now._isIncognito) diffConversation(was, now, edits);
+  }
+  return edits;
+}
+
+function diffLists(before: readonly Conversation[], after: readonly Conversation[]): Edit[] {
   const old = new Map(before.map((c) => [c.id, c]));
   const edits: Edit[] = [];
   const created: Edit[] = [];
