@@ -327,6 +327,30 @@ test('offline the chats are there as they were left, and what is written is kept
   await until(() => stored('b'));
 });
 
+test('offline nothing is missing of several edits that were acknowledged a moment ago', async () => {
+  await put(chat('a', 'one', 'three'));
+  const { page, store } = await open(laptop);
+  const steps = [
+    () => store.getState().change('a', { userTitle: 'mine' }),
+    () => store.getState().change('a', { systemPurposeId: 'Developer' }),
+    () =>
+      store
+        .getState()
+        .change('a', { messages: inStore(store, 'a')!.messages.toSpliced(1, 0, message('m', 'tw')) }),
+    () => store.getState().say('a', 'm', 'two'),
+  ];
+  for (const step of steps) {
+    const sent = writes(laptop).length;
+    step();
+    await until(() => writes(laptop).length > sent && page.status.get().state === 'idle');
+  }
+  laptop.online = false;
+  // The first page does not end in order: what is kept is all that the next one has.
+  const { store: again } = await open(laptop);
+  expect(inStore(again, 'a')).toMatchObject({ userTitle: 'mine', systemPurposeId: 'Developer' });
+  expect(texts(again, 'a')).toEqual(['one', 'two', 'three']);
+});
+
 test('a browser that was here before asks only for what changed', async () => {
   for (let i = 0; i < 5; i++) await put(chat(`c${i}`, 'x'.repeat(1_000)));
   await open(laptop);

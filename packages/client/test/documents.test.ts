@@ -349,6 +349,24 @@ test('a reviver and a replacer keep what JSON cannot', async () => {
   expect(again.getState().tags).toEqual(new Set(['a']));
 });
 
+test('a store that holds a Map without a replacer is not saved as an empty object, and the status says so', async () => {
+  const error = vi.spyOn(console, 'error').mockReturnValue();
+  const page = laptop.page();
+  const store = createStore<{ size: number; tags: Map<string, number> }>()(
+    sqlitePersist(() => ({ size: 1, tags: new Map<string, number>() }), {
+      name: 'app-tags',
+      holdfast: page,
+    } as never),
+  );
+  await hydrated(store);
+  store.setState({ tags: new Map([['a', 1]]) });
+  expect(page.status.get().failures['app-tags']).toContain("'tags' is a Map");
+  expect(error).toHaveBeenCalledOnce();
+  await page.flush();
+  expect(await stored('app-tags')).toBeNull();
+  error.mockRestore();
+});
+
 test('the middleware keeps what the reviver and the replacer of the store’s own storage keep', async () => {
   const own = createJSONStorage<{ tags: Set<string> }>(() => localStorage, {
     replacer: (_, value) => (value instanceof Set ? { set: [...(value as Set<string>)] } : value),

@@ -1,5 +1,5 @@
 import type { Cursor } from '../cursor.js';
-import type { Entry } from '../entry.js';
+import { succeed, type Entry } from '../entry.js';
 import type { OutboxStorage } from '../outbox.js';
 import type { Database, JournalEntry, TabEntry } from './database.js';
 import type { Tabs } from './tabs.js';
@@ -51,10 +51,8 @@ export class TabOutbox implements OutboxStorage {
   acknowledge(entry: Entry, at: Cursor): void {
     const conversation = entry.parent ?? (entry.kind === 'document' ? undefined : entry.id);
     if (conversation === undefined || !['conversation', 'head', 'message'].includes(entry.kind)) return;
-    const earlier = this.#acknowledged.get(entry.key);
-    const after = entry.after ?? earlier?.after;
-    const place = after === undefined ? {} : { after };
-    this.#acknowledged.set(entry.key, { ...entry, ...place, slot: entry.key, conversation, at });
+    const done = { ...entry, slot: entry.key, conversation, at };
+    this.#acknowledged.set(entry.key, onTopOf(this.#acknowledged.get(entry.key), done));
   }
 
   async write(put: Entry[], remove: string[]): Promise<void> {
@@ -62,10 +60,11 @@ export class TabOutbox implements OutboxStorage {
     this.#acknowledged.clear();
     const transaction = (await this.#database).transaction(['outbox', 'journal'], 'readwrite');
     const [outbox, journal] = [transaction.objectStore('outbox'), transaction.objectStore('journal')];
-    const requests = [
+    const note = async (entry: JournalEntry) => journal.put(onTopOf(await journal.get(entry.slot), entry));
+    const requests: Promise<unknown>[] = [
       ...put.map((entry) => outbox.put(this.#mine(entry))),
       ...remove.map((key) => outbox.delete(this.#slot(key))),
-      ...done.map((entry) => journal.put(entry)),
+      ...done.map(note),
     ];
     await Promise.all([...requests, transaction.done]);
   }
@@ -77,6 +76,11 @@ export class TabOutbox implements OutboxStorage {
   #mine(entry: Entry): TabEntry {
     return { ...entry, slot: this.#slot(entry.key), tab: this.#tabs.id };
   }
+}
+
+/** What the copy of a conversation lacks of one entity: all that was written of it, as one write. */
+function onTopOf(earlier: JournalEntry | undefined, entry: JournalEntry): JournalEntry {
+  return earlier ? { ...entry, ...succeed(earlier, entry) } : entry;
 }
 
 function plain({ slot: _, tab: __, ...entry }: TabEntry): Entry {

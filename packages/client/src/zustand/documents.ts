@@ -63,7 +63,17 @@ function serverDocuments(session: Holdfast, options: DocumentStorageOptions): Li
       const found = documents.open(name, texts());
       return found instanceof Promise ? found.then(decode) : decode(found);
     },
-    setItem: (name, value) => documents.write(name, encode(value)),
+    setItem(name, value) {
+      try {
+        return documents.write(name, encode(value));
+      } catch (error) {
+        if (!(error instanceof NotJson)) throw error;
+        // The app goes on, as it would with a full storage; who looks is told.
+        console.error(error);
+        session.reportLoad(name, `'${name}' is not saved. ${error.message}`);
+        return undefined;
+      }
+    },
     removeItem: (name) => documents.remove(name, texts()),
     subscribe: (name, receive) =>
       documents.subscribe(name, (found) => {
@@ -122,9 +132,23 @@ function codec({ reviver, replacer }: LocalOptions): Codec {
       return typeof value.version === 'number' ? { state, version: value.version } : { state };
     },
     encode({ state, version }: StorageValue<unknown>): DocumentValue {
-      return { data: JSON.parse(JSON.stringify(state, replacer)) as unknown, version: version ?? null };
+      const text = JSON.stringify(state, replacer ?? refusing);
+      return { data: JSON.parse(text) as unknown, version: version ?? null };
     },
   };
+}
+
+/** Thrown where a state holds what JSON would quietly make `{}` of. */
+class NotJson extends Error {
+  override readonly name = 'NotJson';
+}
+
+function refusing(key: string, value: unknown): unknown {
+  if (!(value instanceof Map || value instanceof Set)) return value;
+  const what = value instanceof Map ? 'Map' : 'Set';
+  throw new NotJson(
+    `'${key}' is a ${what}, which JSON cannot keep: give the store a replacer and a reviver, with createJSONStorage of @holdfast/client/zustand`,
+  );
 }
 
 /** What a user can do about a store that was not loaded. */
