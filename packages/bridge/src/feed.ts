@@ -20,8 +20,8 @@ export async function followFeed(
   }
 }
 
-/** Our own, other devices' own stores, and images, which are read when they are needed. */
+/** Our own, other devices' own stores, images, which are read when they are needed, and what is none of the app's. */
 function isKnownHere({ client, kind, parent }: Change, own: string): boolean {
-  if (client === own || kind === 'asset') return true;
+  if (client === own || kind === 'asset' || kind === 'report') return true;
   return kind === 'document' && parent !== null && parent !== '' && parent !== own;
 }

@@ -49,6 +49,18 @@ test('incognito chats are never sent', async () => {
   expect((await s.other.chats()).map((c) => c.id)).toEqual(['a']);
 });
 
+test('a report of another device is no change of the app’s data', async () => {
+  const app = await s.start();
+  app.chats = [chat('a', ['one'])];
+  await app.save();
+  await s.saved();
+  const report = await s.other.send('POST', '/api/reports', { kind: 'shadow' });
+  expect(report).toMatchObject({ success: true });
+  const cursor = () => (JSON.parse(s.page.item('holdfast') ?? '{}') as { cursor?: string }).cursor ?? '';
+  await until(() => Number(cursor().split('-').at(-1)) >= Number(report['revision']));
+  expect(s.page.text('holdfast-status')).not.toContain('changed elsewhere');
+});
+
 test('what another device changed is there at the next start, and costs only that', async () => {
   const app = await s.start();
   app.chats = [chat('a', ['one']), chat('b', ['y'.repeat(20_000)]), chat('c', ['three'])];
