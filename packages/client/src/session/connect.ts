@@ -132,9 +132,10 @@ export class Holdfast {
   async close(): Promise<void> {
     for (const replica of this.#replicas) replica.commit();
     this.#feed.stop();
-    this.#follower.stop();
+    const followed = this.#follower.stop();
     this.outbox.stop();
     for (const end of this.#closing) end();
+    await followed;
     await this.outbox.flush().catch(() => undefined);
     this.#tabs.close();
     if (current === this) current = undefined;

@@ -64,9 +64,11 @@ export class Follower {
     return this.#running;
   }
 
-  stop(): void {
+  /** Takes nothing more in; resolves when what is under way has ended. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    await this.#running;
   }
 
   async #run(): Promise<void> {
@@ -102,7 +104,7 @@ export class Follower {
           await replica.changed(page.changes, page.cursor);
         }
       }
-      if (page.reset || page.changes.length < PAGE) return;
+      if (page.reset || page.changes.length < PAGE || this.#isStopped) return;
       after = page.cursor;
     }
   }
