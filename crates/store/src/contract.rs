@@ -9,6 +9,7 @@ mod conversations;
 mod documents;
 mod entities;
 mod feed;
+mod imports;
 mod kept;
 mod ledger;
 mod reports;
@@ -24,6 +25,7 @@ pub use conversations::*;
 pub use documents::*;
 pub use entities::*;
 pub use feed::*;
+pub use imports::*;
 pub use kept::*;
 pub use ledger::*;
 pub use reports::*;
@@ -194,6 +196,9 @@ macro_rules! contract_tests {
             the_saved_metrics_are_a_baseline,
             reports_come_back_whole_and_newest_first,
             only_the_newest_reports_are_kept_and_no_credentials,
+            an_import_session_is_kept_until_it_is_forgotten,
+            the_ledger_of_an_import_counts_no_more_when_it_is_void,
+            a_shell_goes_without_its_entities,
         );
     };
     (@each $make:expr, $($name:ident),* $(,)?) => {

@@ -13,6 +13,7 @@ pub mod conversation;
 pub mod document;
 pub mod error;
 pub mod history;
+pub mod import;
 pub mod item;
 pub mod json;
 pub mod owner;

@@ -9,6 +9,7 @@ mod connection;
 mod conversation;
 mod document;
 mod history;
+mod import;
 mod item;
 mod keys;
 mod matching;

@@ -15,6 +15,7 @@ use crate::conversation::{Conversation, Message, MessageCounts, Summary, Summary
 use crate::document::{Document, Mode, NewDocument};
 use crate::error::{ApplyError, StoreResult};
 use crate::history::{Version, VersionBody, VersionFilter};
+use crate::import::{ImportSession, LedgerEdge};
 use crate::item::{Item, Kind};
 use crate::json::Json;
 use crate::owner::{Id, Owner};
@@ -147,6 +148,18 @@ pub enum Write {
     /// Keeps a client's report, with masks where it names credentials; the oldest one goes when there are more than
     /// [`crate::report::KEPT`].
     AddReport { kind: String, body: Json },
+    /// Deletes a document's own row and keeps its entities: what stands beside them is gone. Checks the store.
+    DeleteShell { name: Id, precondition: Precondition },
+    /// Creates an import session, or says how far it is.
+    PutImport { id: Id, state: String, body: Json },
+    /// Keeps what takes a session back, sealed; `None` forgets it.
+    PutImportUndo { id: Id, undo: Option<Json> },
+    /// Notes where the session's rows of the ledger begin or end.
+    MarkImport { id: Id, edge: LedgerEdge },
+    /// Makes the ledger's rows between the session's marks count no more.
+    VoidImport { id: Id },
+    /// Forgets a session and what would take it back. What it brought stays.
+    DeleteImport { id: Id },
     /// Makes a kept version current again, as a new revision.
     Restore { kind: Kind, parent: Option<String>, id: String, revision: Revision, precondition: Precondition },
     /// Makes one write unless a request or write with this key was made within 24 hours: then its outcome is given
@@ -337,6 +350,19 @@ pub trait Reports {
     ) -> StoreResult<Page<Report>>;
 }
 
+/// Reads of import sessions.
+#[async_trait]
+pub trait Imports {
+    /// All sessions, newest first.
+    async fn imports(&self, owner: &Owner) -> StoreResult<Vec<ImportSession>>;
+
+    /// One session.
+    async fn import(&self, owner: &Owner, id: &Id) -> StoreResult<Option<ImportSession>>;
+
+    /// What takes a session back, as [`Write::PutImportUndo`] kept it.
+    async fn import_undo(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Json>>;
+}
+
 /// Reads of what happened.
 #[async_trait]
 pub trait Log {
@@ -413,7 +439,9 @@ pub trait Care {
 
 /// A database of one or more owners.
 #[async_trait]
-pub trait Store: Conversations + Documents + Assets + Ledger + Reports + Log + Care + Send + Sync {
+pub trait Store:
+    Conversations + Documents + Assets + Ledger + Reports + Imports + Log + Care + Send + Sync
+{
     /// Makes all of `writes`, in their order, or none of them.
     ///
     /// When this returns `Ok`, the writes are on the disk and survive `kill -9` and power loss. Each changed

@@ -1,10 +1,10 @@
-import type { Cursor } from '../../client/src/cursor.js';
+import { earlier, type Cursor } from '../../client/src/cursor.js';
 import type { Outbox } from '../../client/src/outbox.js';
 import { assetsIn, assetsOf } from './assets.js';
 import type { Chats } from './chats.js';
 import type { Kept, Keyval } from './keyval.js';
 import { overlay } from './overlay.js';
-import { earlier, type Progress } from './progress.js';
+import type { Progress } from './progress.js';
 import type { Server, ServerState } from './server.js';
 
 /** How long the app waits for what an earlier visit left unsent. */

@@ -1,4 +1,4 @@
-import { epochOf, seqOf, type Cursor } from '../../client/src/cursor.js';
+import { seqOf, type Cursor } from '../../client/src/cursor.js';
 import type { Keyval } from './keyval.js';
 import { updateOwn } from './own.js';
 
@@ -71,10 +71,4 @@ export class Progress {
     updateOwn({ cursor: this.#at });
     if (this.#isKept) void this.#keyval.setCursor(this.#at).catch(() => undefined);
   }
-}
-
-/** The earlier of two cursors; nothing where they are of different lines of history. */
-export function earlier(a: Cursor | null, b: Cursor | null): Cursor | null {
-  if (a === null || b === null || epochOf(a) !== epochOf(b)) return null;
-  return seqOf(a) < seqOf(b) ? a : b;
 }

@@ -18,6 +18,12 @@ export function etag(at: Cursor): string {
   return `"${epochOf(at)}-r${seqOf(at)}"`;
 }
 
+/** The earlier of two; nothing where they are of different lines of history. */
+export function earlier(a: Cursor | null, b: Cursor | null): Cursor | null {
+  if (a === null || b === null || epochOf(a) !== epochOf(b)) return null;
+  return seqOf(a) < seqOf(b) ? a : b;
+}
+
 /** The later of two revisions; one of another epoch than `b` is stale. */
 export function later(a: Cursor | null, b: Cursor): Cursor {
   return a !== null && epochOf(a) === epochOf(b) && seqOf(a) > seqOf(b) ? a : b;

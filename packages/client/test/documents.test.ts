@@ -328,6 +328,25 @@ test('the storage works under zustand’s own persist, and devtools around it', 
   expect((await stored())?.data).toEqual({ size: 42 });
 });
 
+test('what others write while a store without live updates is open is there at the next start', async () => {
+  const open = async () => {
+    const page = laptop.page();
+    const storage = createDocumentStorage<{ size: number }>(page);
+    const store = createStore<{ size: number }>()(persist(() => ({ size: 1 }), { name: 'app-ui', storage }));
+    await hydrated(store);
+    return { page, store };
+  };
+  await put({ size: 2 });
+  const { page, store } = await open();
+  await put({ size: 3 });
+  await until(() => laptop.requests.some((r) => r.startsWith('GET /api/state?after')));
+  await page.refresh();
+  expect(store.getState().size).toBe(2);
+  await laptop.close();
+  const { store: again } = await open();
+  expect(again.getState().size).toBe(3);
+});
+
 test('a reviver and a replacer keep what JSON cannot', async () => {
   const page = laptop.page();
   const storage = createDocumentStorage<{ tags: Set<string> }>(page, {

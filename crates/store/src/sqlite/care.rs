@@ -96,6 +96,7 @@ pub(super) fn forget_secrets(connection: &Connection) -> StoreResult<()> {
     for table in ["documents", "llm_services", "history"] {
         all.execute(&format!("DELETE FROM {table} WHERE sealed IS NOT NULL"), [])?;
     }
+    all.execute("UPDATE imports SET undo = NULL", [])?;
     all.execute("DELETE FROM meta WHERE name = 'key_id'", [])?;
     // What clients know of the rows that are gone is void.
     super::connection::new_epoch(&all)?;

@@ -462,22 +462,40 @@ pub(super) fn delete(
             add(&mut outcome.items, item::replace(tx, part.kind, Vec::new(), false)?);
         }
     }
-    if let Some(old) = find(tx.connection, tx.owner, name, device)? {
-        keep(tx, name, device, &old, true)?;
-        tx.connection
-            .prepare_cached("DELETE FROM documents WHERE owner = ?1 AND key = ?2")?
-            .execute([tx.owner, old.key])?;
-        let parent = Some(device).filter(|d| !d.is_empty());
-        tx.change(&Changed {
-            kind: Kind::Document,
-            parent,
-            id: name,
-            before: Some(old.bytes),
-            after: None,
-            started,
-        })?;
-    }
+    delete_row(tx, name, device, started)?;
     Ok(Outcome { revision: tx.seq, ..outcome })
+}
+
+/// Deletes the row and leaves the store's entities.
+pub(super) fn delete_shell(
+    tx: &mut Transaction<'_>,
+    name: &Id,
+    precondition: &Precondition,
+) -> StoreResult<Outcome> {
+    let started = Instant::now();
+    tx.store_touched()?;
+    let before = last_change(tx.connection, tx.owner, name.as_str(), "")?.map(|(revision, _)| revision);
+    tx.check(precondition, before, || Ok(None))?;
+    let effect = if delete_row(tx, name.as_str(), "", started)? { Effect::Deleted } else { Effect::Absent };
+    Ok(Outcome { effect, revision: tx.seq, ..Outcome::default() })
+}
+
+fn delete_row(tx: &mut Transaction<'_>, name: &str, device: &str, started: Instant) -> StoreResult<bool> {
+    let Some(old) = find(tx.connection, tx.owner, name, device)? else { return Ok(false) };
+    keep(tx, name, device, &old, true)?;
+    tx.connection
+        .prepare_cached("DELETE FROM documents WHERE owner = ?1 AND key = ?2")?
+        .execute([tx.owner, old.key])?;
+    let parent = Some(device).filter(|d| !d.is_empty());
+    tx.change(&Changed {
+        kind: Kind::Document,
+        parent,
+        id: name,
+        before: Some(old.bytes),
+        after: None,
+        started,
+    })?;
+    Ok(true)
 }
 
 /// One store, whole; with `shell` the conversations are left out.

@@ -13,6 +13,7 @@ type Migration = (u32, &'static str);
 const MIGRATIONS: &[Migration] = &[
     (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../../migrations/sqlite/0002_reports.sql")),
+    (3, include_str!("../../migrations/sqlite/0003_imports.sql")),
 ];
 
 /// Runs what is missing; a file that is open for reading must already be up to date.

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use super::keys::Keys;
 use super::transaction::size;
 use super::{
-    Sqlite, asset, care, change, conversation, document, history, item, message, report, usage, verify,
+    Sqlite, asset, care, change, conversation, document, history, import, item, message, report, usage,
+    verify,
 };
 use crate::asset::{Asset, AssetData};
 use crate::change::Changes;
@@ -19,6 +20,7 @@ use crate::conversation::{Conversation, Message, Summary, SummaryFilter};
 use crate::document::Document;
 use crate::error::{ApplyError, StoreError, StoreResult};
 use crate::history::{Version, VersionBody, VersionFilter};
+use crate::import::ImportSession;
 use crate::item::{Item, Kind};
 use crate::json::Json;
 use crate::owner::{Id, Owner};
@@ -26,8 +28,8 @@ use crate::page::Page;
 use crate::report::Report;
 use crate::revision::{Cursor, Epoch, Revision};
 use crate::store::{
-    Assets, Care, Check, ConversationChunk, ConversationKey, Conversations, Counts, Documents, Ledger, Log,
-    Order, Outcome, Reports, Store, Write, Writer,
+    Assets, Care, Check, ConversationChunk, ConversationKey, Conversations, Counts, Documents, Imports,
+    Ledger, Log, Order, Outcome, Reports, Store, Write, Writer,
 };
 use crate::usage::{ServiceMetrics, UsageRow};
 
@@ -427,6 +429,24 @@ impl Ledger for Sqlite {
     async fn usage(&self, owner: &Owner, cursor: Option<&str>, limit: usize) -> StoreResult<Page<UsageRow>> {
         let cursor = cursor.map(str::to_owned);
         self.read(owner, move |connection, _, owner| usage::page(connection, owner, cursor.as_deref(), limit))
+            .await
+    }
+}
+
+#[async_trait]
+impl Imports for Sqlite {
+    async fn imports(&self, owner: &Owner) -> StoreResult<Vec<ImportSession>> {
+        self.read(owner, |connection, _, owner| import::list(connection, owner)).await
+    }
+
+    async fn import(&self, owner: &Owner, id: &Id) -> StoreResult<Option<ImportSession>> {
+        let id = id.clone();
+        self.read(owner, move |connection, _, owner| import::get(connection, owner, id.as_str())).await
+    }
+
+    async fn import_undo(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Json>> {
+        let id = id.clone();
+        self.read(owner, move |connection, keys, owner| import::undo(connection, keys, owner, id.as_str()))
             .await
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::transaction::Transaction;
-use super::{asset, conversation, document, history, item, message, report, usage};
+use super::{asset, conversation, document, history, import, item, message, report, usage};
 use crate::error::{ApplyError, StoreError, StoreResult};
 use crate::store::{Idempotency, Outcome, Write, Writer};
 
@@ -107,6 +107,12 @@ fn one(tx: &mut Transaction<'_>, write: Write) -> StoreResult<Outcome> {
         Write::AddCost(entry) => usage::add_cost(tx, &entry),
         Write::ClearMetrics { service } => usage::clear(tx, service.as_deref()),
         Write::AddReport { kind, body } => report::add(tx, &kind, &body),
+        Write::DeleteShell { name, precondition } => document::delete_shell(tx, &name, &precondition),
+        Write::PutImport { id, state, body } => import::put(tx, &id, &state, &body),
+        Write::PutImportUndo { id, undo } => import::put_undo(tx, &id, undo.as_ref()),
+        Write::MarkImport { id, edge } => import::mark(tx, &id, edge),
+        Write::VoidImport { id } => import::void(tx, &id),
+        Write::DeleteImport { id } => import::delete(tx, &id),
         Write::Restore { kind, parent, id, revision, precondition } => {
             history::restore(tx, kind, parent.as_deref(), &id, revision, &precondition)
         }

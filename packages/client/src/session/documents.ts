@@ -1,5 +1,5 @@
 import { costEdits, withCosts } from '../costs.js';
-import { epochOf, seqOf, type Cursor } from '../cursor.js';
+import { earlier, epochOf, seqOf, type Cursor } from '../cursor.js';
 import type { DocumentValue, Edit } from '../edit.js';
 import type { Entry } from '../entry.js';
 import { mergeJson } from '../merge.js';
@@ -337,6 +337,7 @@ export class Documents implements Replica {
       if (this.#clock.isStale(name, asked)) return this.#catchUpOn(name);
       this.#behind.delete(name);
       this.#receive(open, told);
+      this.#saveCursor();
     });
   }
 
@@ -396,7 +397,12 @@ export class Documents implements Replica {
     const now = this.#cursor;
     if (now !== null && epochOf(now) === epochOf(at) && seqOf(now) >= seqOf(at)) return;
     this.#cursor = at;
-    this.#options.copies.cursor = at;
+    this.#saveCursor();
+  }
+
+  /** What this page has seen and not taken in, the next one has to be told again. */
+  #saveCursor(): void {
+    this.#options.copies.cursor = [...this.#behind.values()].reduce(earlier, this.#cursor);
   }
 }
 

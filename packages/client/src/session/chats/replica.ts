@@ -1,5 +1,5 @@
 import type { Conversation, Message } from '../../chat.js';
-import { epochOf, later, seqOf, type Cursor } from '../../cursor.js';
+import { earlier, epochOf, later, seqOf, type Cursor } from '../../cursor.js';
 import { diffChats } from '../../diff.js';
 import type { Entry } from '../../entry.js';
 import { HoldfastError } from '../../error.js';
@@ -412,7 +412,9 @@ export class Chats implements Replica {
   }
 
   #saveCursor(): void {
-    if (this.#cursor !== null) this.#background(this.#cache.write(new Map(), this.#cursor, this.#cursor));
+    // What was seen and not taken in, the next page has to be told again.
+    const at = [...this.#behind.values()].reduce(earlier, this.#cursor);
+    if (at !== null) this.#background(this.#cache.write(new Map(), at, at));
   }
 
   #advance(at: Cursor): void {
