@@ -31,7 +31,7 @@ pub enum Command {
     Serve(ServeOptions),
     /// Bring files of the app into the database
     Import(import::ImportOptions),
-    /// Write a flash backup that the app can restore
+    /// Write the data as a file: a flash backup, all chats, Markdown, or an archive
     Export(export::ExportOptions),
     /// Check everything in the database
     Verify(verify::VerifyOptions),

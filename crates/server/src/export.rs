@@ -1,178 +1,163 @@
-//! The flash backup that the app can restore, made from a store.
+//! A store's data as files: one format per file of this folder, written piece by piece, so that an export takes
+//! no more memory than its largest conversation or image.
 
-use std::fmt::Write as _;
+mod all_chats;
+mod archive;
+mod chats;
+mod documents;
+mod flash;
+pub mod markdown;
+pub mod out;
+mod time;
 
-use holdfast_store::document::{Document, is_device_local};
-use holdfast_store::item::CHATS;
-use holdfast_store::json::{as_text, quote};
-use holdfast_store::seal::{is_secret, mask};
-use holdfast_store::{Id, Owner, Store, StoreResult};
+use std::collections::BTreeMap;
+use std::fmt;
 
-/// Names of documents that live in the app's `keyval-store` and not in `localStorage`, those of chats aside.
-pub(crate) const KEYVAL_PREFIX: &str = "keyval-store/";
+use holdfast_store::{Owner, Store, StoreError};
 
-/// The app's own version of the format.
-const SCHEMA_VERSION: u32 = 102_000;
-/// The app leaves its log out of every backup.
-const LOG: &str = "agi-logger-log";
-/// Its services are always secret.
-const SERVICES: &str = "app-models";
-const PAGE: usize = 200;
+pub(crate) use archive::{FORMAT as ARCHIVE, VERSION as ARCHIVE_VERSION};
+pub(crate) use chats::conversations_at;
+pub(crate) use documents::{KEYVAL_PREFIX, around_state, keyval_key};
+use out::{Out, Sink};
+pub(crate) use time::timestamp;
 
-/// What goes into a backup.
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// The app's flash backup, which it can restore
+    #[default]
+    Flash,
+    /// The app's file of all chats, with folders and model services
+    AllChats,
+    /// One Markdown file per chat, and the images beside them
+    Markdown,
+    /// Everything, as JSON Lines with a hash for each record
+    Archive,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Flash, Self::AllChats, Self::Markdown, Self::Archive];
+
+    /// Its name, in queries and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flash => "flash",
+            Self::AllChats => "all-chats",
+            Self::Markdown => "markdown",
+            Self::Archive => "archive",
+        }
+    }
+
+    /// The format of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// The media type of its file.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Flash | Self::AllChats => "application/json",
+            Self::Markdown => "application/zip",
+            Self::Archive => "application/x-ndjson",
+        }
+    }
+
+    /// A name for its file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Flash => "holdfast-flash.json",
+            Self::AllChats => "holdfast-all-chats.agi.json",
+            Self::Markdown => "holdfast-markdown.zip",
+            Self::Archive => "holdfast-archive.jsonl",
+        }
+    }
+
+    /// Whether its file holds API keys where they may be shown.
+    pub fn holds_secrets(self) -> bool {
+        !matches!(self, Self::Markdown)
+    }
+}
+
+/// What goes into an export.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The device whose device-local stores to take where it has any; empty for the shared ones.
+    /// For a flash backup: the device whose device-local stores to take where it has any; empty for the shared ones.
     pub device: String,
     /// Images and sounds too.
     pub images: bool,
     /// API keys and the like in clear text, as the app's own backups have them; else masked.
     pub secrets: bool,
-    /// Milliseconds since 1970, for the backup's timestamp.
+    /// Milliseconds since 1970, for the timestamp inside.
     pub now: i64,
 }
 
-/// Makes the backup's text.
-pub async fn flash_backup(store: &dyn Store, owner: &Owner, options: &Options) -> StoreResult<String> {
-    let (mut local, mut keyval) = (Vec::new(), Vec::new());
-    for listed in chosen(store.documents(owner, false).await?, &options.device) {
-        let Some(mut document) = whole(store, owner, listed).await? else { continue };
-        if !options.secrets {
-            hide_secrets(&mut document);
-        }
-        if let Some(key) = keyval_key(&document.name) {
-            keyval.push(format!("{{\"key\":{},\"value\":{}}}", quote(key), keyval_text(&document)));
-        } else {
-            local.push(format!("{}:{}", quote(&document.name), browser_value(&document)));
-        }
-    }
-    let mut out = format!(
-        "{{\"schema\":{},\"schemaVersion\":{SCHEMA_VERSION},\"tenantSlug\":\"open\",\"metadata\":{{\
-         \"version\":\"1.2\",\"timestamp\":{},\"application\":\"Big-AGI\",\"backupType\":\"full\"}},\
-         \"storage\":{{\"localStorage\":{{{}}},\"indexedDB\":{{",
-        quote(crate::import::FLASH_SCHEMA),
-        quote(&timestamp(options.now)),
-        local.join(",")
-    );
-    if options.images {
-        out.push_str("\"Big-AGI\":{\"largeAssets\":[");
-        assets(store, owner, &mut out).await?;
-        out.push_str("]},");
-    }
-    out.push_str("\"keyval-store\":{\"keyval\":[");
-    out.push_str(&keyval.join(","));
-    out.push_str("]}}}}");
-    Ok(out)
+/// One export: of whose data, how, and who hears of it.
+pub struct Job<'a> {
+    /// The data.
+    pub store: &'a dyn Store,
+    /// Whose.
+    pub owner: &'a Owner,
+    /// How.
+    pub options: &'a Options,
+    /// Hears how many conversations are written.
+    pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// One document per name, by name: the device's own before the shared one.
-fn chosen(mut documents: Vec<Document>, device: &str) -> Vec<Document> {
-    let own = |d: &Document| !device.is_empty() && d.device == device;
-    documents.retain(|d| d.name != LOG && (d.device.is_empty() || (own(d) && is_device_local(&d.name))));
-    documents.sort_by(|a, b| (&a.name, !own(a)).cmp(&(&b.name, !own(b))));
-    documents.dedup_by(|later, first| later.name == first.name);
-    documents
+/// What was written, by kind: how many of each.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// Writes a file of `format` into `sink` and gives its counts and its size in bytes.
+pub async fn write(format: Format, job: &Job<'_>, sink: &mut dyn Sink) -> Result<(Counts, u64), ExportError> {
+    let mut out = Out::new(sink);
+    let counts = match format {
+        Format::Flash => flash::write(job, &mut out).await?,
+        Format::AllChats => all_chats::write(job, &mut out).await?,
+        Format::Markdown => markdown::write_zip(job, &mut out).await?,
+        Format::Archive => archive::write(job, &mut out).await?,
+    };
+    Ok((counts, out.finish().await?))
 }
 
-/// A document with its data, which lists leave out of stores with tables.
-async fn whole(store: &dyn Store, owner: &Owner, listed: Document) -> StoreResult<Option<Document>> {
-    if listed.data.is_some() {
-        return Ok(Some(listed));
-    }
-    store.document(owner, &Id::parse(&listed.name)?, &listed.device, false).await
+/// Why an export ended early. What was written so far is no whole file.
+#[derive(Debug)]
+pub enum ExportError {
+    /// The store cannot be read.
+    Store(StoreError),
+    /// The file cannot be written.
+    Io(std::io::Error),
+    /// Nobody takes the rest: the client is gone, or reads no more.
+    Stopped(&'static str),
 }
 
-fn hide_secrets(document: &mut Document) {
-    let Some(data) = document.data.take() else { return };
-    let secret =
-        document.name == SERVICES || (document.name != CHATS && is_secret(&document.name, data.as_str()));
-    document.data = Some(if secret { mask(&data) } else { data });
-}
-
-/// The key in `keyval-store` of a document that is there; `None` for those in `localStorage`.
-pub(crate) fn keyval_key(name: &str) -> Option<&str> {
-    if name.contains(CHATS) { Some(name) } else { name.strip_prefix(KEYVAL_PREFIX) }
-}
-
-/// What the browser's `JSON.parse` gives: `{state, version, …}`, or the bare value.
-fn browser_value(document: &Document) -> String {
-    let data = document.data.as_ref().map_or("null", |d| d.as_str());
-    let (before, after) = around_state(document);
-    [&before, data, &after].concat()
-}
-
-/// What stands before and after the state of a document where the browser keeps it; nothing around a bare value.
-pub(crate) fn around_state(document: &Document) -> (String, String) {
-    if document.bare {
-        return (String::new(), String::new());
-    }
-    let mut after = String::new();
-    if let Some(version) = &document.version {
-        let _ = write!(after, ",\"version\":{}", version.as_str());
-    }
-    for member in document.beside.iter().filter_map(|b| b.members()).flatten() {
-        let _ = write!(after, ",{}:{}", member.raw_key, member.value);
-    }
-    after.push('}');
-    ("{\"state\":".to_owned(), after)
-}
-
-/// Values of `keyval-store` are JSON inside a string; a bare string is itself.
-fn keyval_text(document: &Document) -> String {
-    let value = browser_value(document);
-    if document.bare && as_text(&value).is_some() { value } else { quote(&value) }
-}
-
-async fn assets(store: &dyn Store, owner: &Owner, out: &mut String) -> StoreResult<()> {
-    let mut cursor: Option<String> = None;
-    let mut first = true;
-    loop {
-        let page = store.assets(owner, cursor.as_deref(), PAGE).await?;
-        for listed in page.items {
-            let Some(asset) = store.asset(owner, &Id::parse(&listed.id)?).await? else { continue };
-            out.push_str(if first { "" } else { "," });
-            first = false;
-            let _ = write!(out, "{{\"key\":{},\"value\":{}}}", quote(&asset.id), asset.record.as_str());
-        }
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(());
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(why) => write!(f, "{why}; run `holdfast doctor`"),
+            Self::Io(why) => write!(f, "{why}; check the directory and its free space"),
+            Self::Stopped(why) => write!(f, "{why}; ask for the export again"),
         }
     }
 }
 
-/// `2026-11-23T03:11:16.255Z`, as `Date.toISOString` writes it.
-///
-/// Days to a date after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-pub(crate) fn timestamp(ms: i64) -> String {
-    let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
-    let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+impl std::error::Error for ExportError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(why) => Some(why),
+            Self::Io(why) => Some(why),
+            Self::Stopped(_) => None,
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl From<StoreError> for ExportError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
 
-    #[test]
-    fn timestamps_are_written_as_javascript_does() {
-        for (ms, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (1_795_403_476_255, "2026-11-23T03:11:16.255Z"),
-            (1_709_164_800_000, "2024-02-29T00:00:00.000Z"),
-            (-1, "1969-12-31T23:59:59.999Z"),
-        ] {
-            assert_eq!(timestamp(ms), text);
-        }
+impl From<std::io::Error> for ExportError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
     }
 }

@@ -1,9 +1,10 @@
-//! The app's own files, read into one neutral [`Bundle`] and brought into a store.
+//! The app's own files, and Holdfast's archives, read into one neutral [`Bundle`] and brought into a store.
 //!
 //! One file of this folder reads one format; what a file is shows in its content, never in its name. Nothing
 //! here writes: [`plan`] decides what to do and [`Plan::apply`] does it.
 
 mod all_chats;
+mod archive;
 mod assets;
 mod bundle;
 mod capture;
@@ -11,7 +12,9 @@ mod chats;
 mod conversation;
 mod documents;
 mod flash;
+mod items;
 mod known;
+mod lines;
 mod plan;
 mod report;
 mod tables;
@@ -21,6 +24,7 @@ use std::fmt;
 use holdfast_store::{Json, JsonError, StoreError};
 
 pub use bundle::{Bundle, Format};
+pub(crate) use conversation::project as exported_fields;
 pub(crate) use flash::SCHEMA as FLASH_SCHEMA;
 pub use plan::{Input, Options, Plan, plan};
 pub use report::{Counts, FileReport, Note, Report, Row, Verdict};
@@ -36,12 +40,30 @@ trait Source: Sync {
 }
 
 /// Every format, those with the clearest mark first.
-const SOURCES: [&dyn Source; 4] =
-    [&flash::FlashBackup, &capture::Capture, &all_chats::AllChats, &conversation::SingleConversation];
+const SOURCES: [&dyn Source; 5] = [
+    &archive::Archive,
+    &flash::FlashBackup,
+    &capture::Capture,
+    &all_chats::AllChats,
+    &conversation::SingleConversation,
+];
 
 /// Reads one file of the app. Errors: [`ImportError`], and nothing was read.
 pub fn read(bytes: &[u8]) -> Result<Bundle, ImportError> {
-    read_json(&Json::from_bytes(bytes).map_err(ImportError::Json)?)
+    read_json(&document(bytes)?)
+}
+
+/// A file as one JSON document: the lines of an archive are the elements of an array.
+pub fn document(bytes: &[u8]) -> Result<Json, ImportError> {
+    if lines::is_archive(bytes) {
+        return Ok(lines::as_array(bytes));
+    }
+    Json::from_bytes(bytes).map_err(ImportError::Json)
+}
+
+/// Whether a document is one file of a known format, rather than an array of files.
+pub fn is_known(file: &Json) -> bool {
+    SOURCES.iter().any(|source| source.detect(file))
 }
 
 /// The same for a file that is checked already.

@@ -6,9 +6,9 @@
 mod fixtures;
 
 use fixtures::Database;
-use holdfast::export;
+use holdfast::export::{self, Format};
 use holdfast::import::Options;
-use holdfast_store::{Json, Owner};
+use holdfast_store::Json;
 use proptest::prelude::*;
 
 /// JSON as text: numbers, strings and keys that a parsed value would not keep.
@@ -75,7 +75,7 @@ async fn check(values: &[String], chats: &[String]) {
     let report = database.import_texts(std::slice::from_ref(&file), &Options::default()).await;
     assert!(!report.has_problems(), "{:?}", report.files);
     let options = export::Options { device: String::new(), images: false, secrets: true, now: 0 };
-    let text = export::flash_backup(database.store.as_ref(), &Owner::local(), &options).await.unwrap();
+    let text = fixtures::exported(database.store.as_ref(), Format::Flash, &options).await;
     let (file, export) = (Json::parse(&file).unwrap(), Json::parse(&text).unwrap());
     let storage = |json: &Json| Json::parse(json.get("storage").unwrap()).unwrap();
     let (file, export) = (storage(&file), storage(&export));

@@ -6,14 +6,14 @@
 mod fixtures;
 
 use fixtures::{Database, FILES, storage, text, value};
-use holdfast::export;
+use holdfast::export::{self, Format};
 use holdfast::import::{self, ImportError, Options, Verdict};
 use holdfast_store::Owner;
 use serde_json::Value;
 
 async fn exported(database: &Database, images: bool) -> Value {
     let options = export::Options { device: String::new(), images, secrets: true, now: 0 };
-    let text = export::flash_backup(database.store.as_ref(), &Owner::local(), &options).await.unwrap();
+    let text = fixtures::exported(database.store.as_ref(), Format::Flash, &options).await;
     serde_json::from_str(&text).unwrap()
 }
 
@@ -114,7 +114,7 @@ async fn an_export_that_may_not_show_secrets_has_none() {
     let database = Database::new();
     database.import(&["flash-with-images.json"]).await;
     let options = export::Options { device: String::new(), images: false, secrets: false, now: 0 };
-    let text = export::flash_backup(database.store.as_ref(), &Owner::local(), &options).await.unwrap();
+    let text = fixtures::exported(database.store.as_ref(), Format::Flash, &options).await;
     for secret in ["sk-mock", "AIza-fake", "wss://example.test"] {
         assert!(exported(&database, false).await.to_string().contains(secret));
         assert!(!text.contains(secret), "{secret}");
@@ -345,7 +345,7 @@ async fn odd_json_is_kept_to_the_letter() {
     let stored = database.store.conversation(&owner, &fixtures::id("odd")).await.unwrap().unwrap();
     assert_eq!(stored.text, chat);
     let options = export::Options { device: String::new(), images: false, secrets: true, now: 0 };
-    let text = export::flash_backup(database.store.as_ref(), &owner, &options).await.unwrap();
+    let text = fixtures::exported(database.store.as_ref(), Format::Flash, &options).await;
     assert!(text.contains(setting), "{text}");
     assert!(text.contains(&serde_json::to_string(&inner).unwrap()), "{text}");
 }
@@ -372,7 +372,7 @@ async fn device_local_stores_belong_to_the_device_that_is_named() {
     assert!(store.document(&owner, &mode, "", false).await.unwrap().is_none());
     assert!(store.document(&owner, &mode, "laptop", false).await.unwrap().is_some());
     let of_laptop = export::Options { device: "laptop".to_owned(), images: false, secrets: true, now: 0 };
-    let text = export::flash_backup(store.as_ref(), &owner, &of_laptop).await.unwrap();
+    let text = fixtures::exported(store.as_ref(), Format::Flash, &of_laptop).await;
     assert_eq!(storage(&serde_json::from_str(&text).unwrap()), storage(&value("flash.json")));
     assert_eq!(exported(&database, false).await["storage"]["localStorage"].get("joy-mode"), None);
 }

@@ -3,6 +3,8 @@
 //! A store such as `app-models` is a document whose arrays and maps have tables of their own. [`PARTS`] is the
 //! one list of them: whole-store reads and writes, entity routes, import and history all follow it.
 
+use crate::json::{Json, quote};
+
 /// What an entity is. Its name stands in `changes` and `history`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -92,6 +94,26 @@ pub enum Shape {
     Map,
 }
 
+impl Shape {
+    /// The member's value with these entities, each under its id.
+    pub fn put_together(self, items: &[(String, Json)]) -> String {
+        let texts: Vec<String> = match self {
+            Self::Objects | Self::Strings => items.iter().map(|(_, body)| body.as_str().to_owned()).collect(),
+            Self::Map => items.iter().map(|(id, body)| format!("{}:{}", quote(id), body.as_str())).collect(),
+        };
+        let texts = texts.join(",");
+        if self == Self::Map { format!("{{{texts}}}") } else { format!("[{texts}]") }
+    }
+
+    /// The member without entities.
+    pub fn empty(self) -> &'static str {
+        match self {
+            Self::Objects | Self::Strings => "[]",
+            Self::Map => "{}",
+        }
+    }
+}
+
 /// A member of a store's state that has a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
@@ -143,7 +165,7 @@ pub struct Item {
     /// Its id; empty when the body has none that is a string.
     pub id: String,
     /// The body in clear text.
-    pub body: crate::Json,
+    pub body: Json,
     /// Its revision.
     pub revision: crate::Revision,
 }

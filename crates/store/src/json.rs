@@ -148,10 +148,12 @@ pub fn check(text: &str) -> Result<&str, JsonError> {
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m).to_owned();
         JsonError::Syntax { message, line: e.line(), column: e.column() }
     })?;
-    if depth(raw.get().as_bytes()) > MAX_DEPTH { Err(JsonError::TooDeep) } else { Ok(raw.get()) }
+    if depth(raw.get()) > MAX_DEPTH { Err(JsonError::TooDeep) } else { Ok(raw.get()) }
 }
 
-fn depth(json: &[u8]) -> usize {
+/// How deep arrays and objects are nested in checked text: 0 for a scalar.
+pub fn depth(json: &str) -> usize {
+    let json = json.as_bytes();
     let (mut at, mut open, mut deepest) = (0, 0_usize, 0);
     while at < json.len() {
         match json[at] {

@@ -22,6 +22,7 @@ pub struct Answer {
     kind: &'static str,
     tag: Option<String>,
     cursor: Option<String>,
+    file: Option<&'static str>,
     note: Option<String>,
 }
 
@@ -37,7 +38,7 @@ impl Answer {
 
     /// A body that is JSON text already.
     pub fn text(body: impl Into<Body>) -> Self {
-        Self { body: body.into(), kind: "application/json", tag: None, cursor: None, note: None }
+        Self { body: body.into(), kind: "application/json", tag: None, cursor: None, file: None, note: None }
     }
 
     /// The same with another media type.
@@ -58,6 +59,13 @@ impl Answer {
     #[must_use]
     pub fn cursor(mut self, cursor: &Cursor) -> Self {
         self.cursor = Some(cursor.to_string());
+        self
+    }
+
+    /// The same as a file of that name, which a browser saves.
+    #[must_use]
+    pub fn file(mut self, name: &'static str) -> Self {
+        self.file = Some(name);
         self
     }
 
@@ -82,6 +90,11 @@ impl IntoResponse for Answer {
         }
         if let Some(cursor) = self.cursor.and_then(|c| HeaderValue::from_str(&c).ok()) {
             headers.insert(CURSOR, cursor);
+        }
+        if let Some(name) =
+            self.file.and_then(|n| HeaderValue::from_str(&format!("attachment; filename=\"{n}\"")).ok())
+        {
+            headers.insert(header::CONTENT_DISPOSITION, name);
         }
         if let Some(note) = self.note {
             response.extensions_mut().insert(Note(note));

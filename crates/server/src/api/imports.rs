@@ -11,8 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::answer::Answer;
 use crate::api::error::{ApiError, ApiResult, ErrorBody};
 use crate::api::request::{Caller, ImportBody, Params};
+use crate::api::stream;
 use crate::app::{self, App};
-use crate::export;
+use crate::export::{self, Format};
 use crate::import::{self, ImportError, Input, Options, Report};
 
 /// How to import.
@@ -42,8 +43,9 @@ pub struct ImportAnswer {
 
 /// Imports a file of the app
 ///
-/// The body is the file, or an array of files. A flash backup, an export of all chats or of one chat, and a
-/// capture are told apart by their content. Importing the same again changes nothing.
+/// The body is the file, or an array of files. A flash backup, an export of all chats or of one chat, a capture
+/// and an archive are told apart by their content; an archive is sent as it is, as `application/x-ndjson`, or as
+/// the array of its lines. Importing the same again changes nothing.
 #[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery), request_body = Object,
     responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
 pub async fn create_import(
@@ -79,7 +81,7 @@ fn read(body: &Json, name: Option<&str>) -> ApiResult<Vec<Input>> {
     let one = |name: String, file: &Json| -> ApiResult<Input> {
         Ok(Input { name, bundle: import::read_json(file)? })
     };
-    let Some(files) = body.elements() else {
+    let Some(files) = body.elements().filter(|_| !import::is_known(body)) else {
         return Ok(vec![one(name.unwrap_or("upload").to_owned(), body)?]);
     };
     let files = files.enumerate().map(|(index, file)| one(format!("file {index}"), &Json::parse(file)?));
@@ -90,28 +92,46 @@ fn read(body: &Json, name: Option<&str>) -> ApiResult<Vec<Input>> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
-    /// Take the device-local stores of this device.
+    /// `flash` (a backup that the app can restore, the default), `all-chats` (the app's file of all chats),
+    /// `markdown` (a zip with one file per chat) or `archive` (everything, as JSON Lines).
+    format: Option<String>,
+    /// For a flash backup: take the device-local stores of this device.
     #[serde(default)]
     device: String,
     /// `false` leaves images and sounds out.
     images: Option<bool>,
 }
 
-/// Gives the flash backup that the app can restore
+/// Gives the data as a file: a flash backup, all chats, Markdown, or an archive
+///
+/// Streamed: an answer that is cut ends in an error of the connection. Secrets are masked for callers that may
+/// not read them.
 #[utoipa::path(get, path = "/api/export", tag = "imports", params(ExportQuery),
-    responses((status = 200, body = Object), (status = "default", body = ErrorBody)))]
+    responses((status = 200, content((Object = "application/json"), (String = "application/zip"),
+        (String = "application/x-ndjson"))), (status = "default", body = ErrorBody)))]
 pub async fn get_export(
     State(app): State<Arc<App>>,
     caller: Caller,
     Params(query): Params<ExportQuery>,
 ) -> ApiResult<Answer> {
+    let format = match query.format.as_deref() {
+        None => Format::default(),
+        Some(name) => Format::parse(name).ok_or_else(|| {
+            let known = Format::ALL.map(Format::name).join(", ");
+            ApiError::invalid_query(format!("Unknown format '{name}': use one of {known}"))
+        })?,
+    };
     let options = export::Options {
         device: query.device,
         images: query.images.unwrap_or(true),
         secrets: caller.reads_secrets,
         now: app::now(),
     };
-    Ok(Answer::text(export::flash_backup(app.store.as_ref(), &caller.owner, &options).await?))
+    // A store that cannot be read is refused here, where an answer can still say why.
+    app.store.ping().await?;
+    let body = stream::export(app, caller.owner, format, options);
+    let answer = Answer::text(body).kind(format.media_type()).note(format.name());
+    Ok(if format == Format::Flash { answer } else { answer.file(format.file_name()) })
 }
 
 impl From<ImportError> for ApiError {
@@ -119,10 +139,10 @@ impl From<ImportError> for ApiError {
         match error {
             ImportError::Json(why) => why.into(),
             ImportError::Store(why) => why.into(),
-            ImportError::Unknown { .. } | ImportError::Damaged { .. } => {
-                Self::invalid_body(error.to_string())
-                    .hint("Send a flash backup, an export of all chats or of one chat, or a capture.")
-            }
+            ImportError::Unknown { .. } | ImportError::Damaged { .. } => Self::invalid_body(
+                error.to_string(),
+            )
+            .hint("Send a flash backup, an export of all chats or of one chat, a capture or an archive."),
         }
     }
 }

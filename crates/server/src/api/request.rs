@@ -19,6 +19,7 @@ use crate::api::error::{ApiError, ApiResult, Code};
 use crate::api::precondition::precondition;
 use crate::api::session::Session;
 use crate::app::App;
+use crate::import;
 
 /// Who calls, and what the call is based on.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl FromRequest<Arc<App>> for Body {
     }
 }
 
-/// The JSON body of an import: whole histories come in one, so its limit is another.
+/// The body of an import, JSON or the lines of an archive: whole histories come in one, so its limit is another.
 #[derive(Debug)]
 pub struct ImportBody(pub Json);
 
@@ -209,8 +210,14 @@ impl FromRequest<Arc<App>> for ImportBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> ApiResult<Self> {
-        match Body::within(request, app.config.max_import).await {
-            Ok(body) => Ok(Self(body.json)),
+        let limit = app.config.max_import;
+        let read = if media_type(request.headers()) == "application/x-ndjson" {
+            bytes(request, limit).await.and_then(|lines| Ok(import::document(&lines)?))
+        } else {
+            Body::within(request, limit).await.map(|body| body.json)
+        };
+        match read {
+            Ok(file) => Ok(Self(file)),
             Err(error) if error.code == Code::BodyTooLarge => {
                 Err(error.hint("Import fewer files at once, or start the server with a larger --max-import."))
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use holdfast_store::document::Document;
-use holdfast_store::item::{self, CHATS};
-use holdfast_store::json::{self, as_text, quote};
+use holdfast_store::item::CHATS;
+use holdfast_store::json::{as_text, quote};
 use holdfast_store::store::Order;
 use holdfast_store::{Cursor, Json};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::api::request::{Caller, Params, PathId};
 use crate::api::stores::{device, find, shown};
 use crate::api::stream::{self, Frame};
 use crate::app::App;
-use crate::export::around_state;
+use crate::export::{around_state, conversations_at};
 
 /// Which store of which device, and how it is shown.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -106,12 +106,6 @@ async fn whole(
     let end = [after, &suffix].concat();
     let frame = Frame { prefix: prefix + before, separator: b',', suffix: Box::new(move |_| end) };
     Ok(Answer::text(stream::conversations(Arc::clone(app), caller.owner.clone(), keys, frame)))
-}
-
-/// Where the conversations go in a shell: inside the empty array.
-fn conversations_at(shell: &str) -> Option<usize> {
-    let member = json::members(shell)?.filter(|m| m.key_is(item::CONVERSATIONS)).last()?;
-    member.value.starts_with('[').then_some(member.at + 1)
 }
 
 /// What stands before and after `data`, as [`StoreAnswer`] has it.

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::stream::{StreamExt as _, iter, unfold};
@@ -15,6 +16,8 @@ use holdfast_store::store::{ConversationChunk, ConversationKey};
 use tokio::sync::mpsc;
 
 use crate::app::App;
+use crate::export::out::Sink;
+use crate::export::{self, ExportError, Format, Job};
 
 /// How many bytes are read from the store at once.
 const BUDGET: usize = 1 << 20;
@@ -50,6 +53,35 @@ pub fn conversations(app: Arc<App>, owner: Owner, keys: Vec<ConversationKey>, fr
         }
     });
     body(receiver)
+}
+
+/// A body with an export, made as the client takes it.
+pub fn export(app: Arc<App>, owner: Owner, format: Format, options: export::Options) -> Body {
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(async move {
+        let job = Job { store: app.store.as_ref(), owner: &owner, options: &options, progress: &|_| () };
+        let mut taker = Taker(sender);
+        match export::write(format, &job, &mut taker).await {
+            Ok(_) => {
+                // A client that is gone by now took all of it.
+                let _ = send(&taker.0, Piece::End).await;
+            }
+            Err(why) => {
+                tracing::warn!(target: "store", format = format.name(), %why, "an export was cut: {why}");
+            }
+        }
+    });
+    body(receiver)
+}
+
+/// Hands an export to the client.
+struct Taker(mpsc::Sender<Piece>);
+
+#[async_trait]
+impl Sink for Taker {
+    async fn take(&mut self, piece: Vec<u8>) -> Result<(), ExportError> {
+        send(&self.0, Piece::Data(piece.into())).await.map_err(ExportError::Stopped)
+    }
 }
 
 fn body(receiver: mpsc::Receiver<Piece>) -> Body {
@@ -94,7 +126,7 @@ async fn send_all(
         }
     }
     send(sender, Piece::Data((frame.suffix)(count).into())).await?;
-    send(sender, Piece::End).await
+    Ok(send(sender, Piece::End).await?)
 }
 
 /// As many texts of a group as the budget allows, and the keys of the others.
@@ -124,10 +156,10 @@ fn texts(mut chunk: ConversationChunk, separator: u8) -> Bytes {
     chunk.texts.into()
 }
 
-async fn send(sender: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), String> {
+async fn send(sender: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), &'static str> {
     sender.send_timeout(piece, STALL).await.map_err(|e| match e {
-        mpsc::error::SendTimeoutError::Timeout(_) => "the client stopped reading".to_owned(),
-        mpsc::error::SendTimeoutError::Closed(_) => "the client went away".to_owned(),
+        mpsc::error::SendTimeoutError::Timeout(_) => "the client stopped reading",
+        mpsc::error::SendTimeoutError::Closed(_) => "the client went away",
     })
 }
 

@@ -1,25 +1,31 @@
-//! `holdfast export`: the flash backup that the app can restore.
+//! `holdfast export`: the data as a file or a folder, in one of several formats.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
+use async_trait::async_trait;
 use holdfast_store::Owner;
 use holdfast_store::url::{Access, Clock};
 use serde::Serialize;
 
 use super::database::{DatabaseOptions, explain};
 use super::print;
-use crate::export;
+use crate::export::markdown::{self, Directory};
+use crate::export::out::Sink;
+use crate::export::{self, Counts, ExportError, Format, Job};
 
 /// Flags of `holdfast export`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ExportOptions {
-    /// Where to; `-` is stdout
+    /// What to write
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// Where to; `-` is stdout. Markdown goes into a folder, or into a zip when the name ends in .zip
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     out: PathBuf,
-    /// Take the device-local stores (theme, open panes) of this device
+    /// Take the device-local stores (theme, open panes) of this device into a flash backup
     #[arg(long, value_name = "ID", default_value = "")]
     device: String,
     /// With images and sounds, which is the default
@@ -28,7 +34,7 @@ pub struct ExportOptions {
     /// Without images and sounds
     #[arg(long)]
     no_images: bool,
-    /// Replace the file when it exists
+    /// Replace the file when it exists; of a folder, the files that have the same names
     #[arg(long)]
     force: bool,
     /// Report as JSON on stdout; needs --out
@@ -41,64 +47,125 @@ pub struct ExportOptions {
 #[derive(Serialize)]
 struct Exported {
     file: String,
-    bytes: u64,
+    format: &'static str,
+    /// Size of the file; `None` for a folder.
+    bytes: Option<u64>,
     images: bool,
+    /// How many of each kind were written.
+    counts: Counts,
 }
 
 pub(super) async fn export(options: ExportOptions) -> anyhow::Result<ExitCode> {
     let to_stdout = options.out.as_os_str() == "-";
     if options.json && to_stdout {
-        anyhow::bail!("stdout cannot hold both the backup and its report; pass --out FILE");
+        anyhow::bail!("stdout cannot hold both the export and its report; pass --out FILE");
     }
     if !to_stdout && options.out.exists() && !options.force {
-        anyhow::bail!("{} exists; name another file or pass --force", options.out.display());
+        anyhow::bail!("{} exists; name another one or pass --force", options.out.display());
     }
-    let images = !options.no_images;
-    let text = read(&options, images).await?;
-    if to_stdout {
-        let mut out = std::io::stdout().lock();
-        out.write_all(&text)?;
-        out.write_all(b"\n")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    write_whole(&options.out, &text).with_context(|| format!("cannot write {}", options.out.display()))?;
-    let report = Exported { file: options.out.display().to_string(), bytes: text.len() as u64, images };
-    if options.json {
-        print::json(&report)?;
-    } else {
-        let with = if images { "with" } else { "without" };
-        print::line(format!("{}: {} {with} images", report.file, print::size(report.bytes)))?;
-        print::line("It holds API keys in clear text, as the app's own backups do.")?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn read(options: &ExportOptions, images: bool) -> anyhow::Result<Vec<u8>> {
     let database = options.database.clone().resolve()?;
     database.must_exist()?;
     // Never through a server: what it shows may be masked, and a masked backup would restore to masks.
     let store = database.open(Access::ReadOnly)?;
+    let images = !options.no_images;
     let how =
         export::Options { device: options.device.clone(), images, secrets: true, now: Clock::system().now() };
-    let text = export::flash_backup(store.as_ref(), &Owner::local(), &how)
-        .await
-        .map_err(|why| explain(&why, &database.path))?;
-    Ok(text.into_bytes())
+    let failed = |why: ExportError| match why {
+        ExportError::Store(why) => explain(&why, &database.path),
+        why => anyhow!("cannot write {}: {why}", options.out.display()),
+    };
+    let total = store.conversation_count(&Owner::local()).await.map_err(|e| failed(e.into()))?;
+    let bar = print::progress(usize::try_from(total).unwrap_or(usize::MAX), "exporting chats");
+    let owner = Owner::local();
+    let progress = |done| bar.set_position(done);
+    let job = Job { store: store.as_ref(), owner: &owner, options: &how, progress: &progress };
+    let (counts, bytes) = if to_stdout {
+        let (counts, _) = export::write(options.format, &job, &mut Stdout).await.map_err(failed)?;
+        if options.format == Format::Flash {
+            Stdout.take(b"\n".to_vec()).await.map_err(failed)?;
+        }
+        (counts, None)
+    } else if options.format == Format::Markdown && options.out.extension().is_none_or(|end| end != "zip") {
+        (into_folder(&job, &options.out).await.map_err(failed)?, None)
+    } else {
+        let (counts, bytes) = into_file(options.format, &job, &options.out).await.map_err(failed)?;
+        (counts, Some(bytes))
+    };
+    bar.finish_and_clear();
+    if !to_stdout {
+        let file = options.out.display().to_string();
+        show(&options, &Exported { file, format: options.format.name(), bytes, images, counts })?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(options: &ExportOptions, report: &Exported) -> anyhow::Result<()> {
+    if options.json {
+        return print::json(report);
+    }
+    let with = if report.images { "with" } else { "without" };
+    let chats = report.counts.get("conversation").copied().unwrap_or_default();
+    let size = match report.bytes {
+        Some(bytes) => print::size(bytes),
+        None => format!("{chats} chats"),
+    };
+    print::line(format!("{}: {size} {with} images", report.file))?;
+    if options.format.holds_secrets() {
+        print::line("It holds API keys in clear text, as the app's own backups do.")?;
+    }
+    Ok(())
+}
+
+struct Stdout;
+
+#[async_trait]
+impl Sink for Stdout {
+    async fn take(&mut self, piece: Vec<u8>) -> Result<(), ExportError> {
+        Ok(std::io::stdout().lock().write_all(&piece)?)
+    }
+}
+
+#[async_trait]
+impl Sink for std::fs::File {
+    async fn take(&mut self, piece: Vec<u8>) -> Result<(), ExportError> {
+        Ok(self.write_all(&piece)?)
+    }
 }
 
 /// Writes a file that is there whole or not at all.
-fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
+async fn into_file(format: Format, job: &Job<'_>, path: &Path) -> Result<(Counts, u64), ExportError> {
     let temporary = crate::backup::beside(path, "partial");
-    let result = (|| {
-        // Only for this user: the backup holds API keys.
+    let result = async {
+        // Only for this user: the file holds chats, and API keys.
         let mut file = crate::backup::private_file(&temporary)?;
-        file.write_all(text)?;
+        let done = export::write(format, job, &mut file).await?;
         file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    })();
+        std::fs::rename(&temporary, path)?;
+        Ok(done)
+    }
+    .await;
     if result.is_err() {
         // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Writes a folder that is there whole or not at all; into one that is there already, file by file.
+async fn into_folder(job: &Job<'_>, path: &Path) -> Result<Counts, ExportError> {
+    if path.exists() {
+        return markdown::write(job, &mut Directory::create(path.to_owned())?).await;
+    }
+    let temporary = crate::backup::beside(path, "partial");
+    let result = async {
+        let counts = markdown::write(job, &mut Directory::create(temporary.clone())?).await?;
+        std::fs::rename(&temporary, path)?;
+        Ok(counts)
+    }
+    .await;
+    if result.is_err() {
+        // The first error is the one to report.
+        let _ = std::fs::remove_dir_all(&temporary);
     }
     result
 }

@@ -18,7 +18,7 @@ const SHOWN: usize = 20;
 /// Flags of `holdfast import`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportOptions {
-    /// Flash backups, exports of all chats or of one, and captures, in any order
+    /// Flash backups, exports of all chats or of one, captures and archives, in any order
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Show what would happen and write nothing
@@ -87,8 +87,7 @@ fn read_all(paths: &[PathBuf], keep_text: bool) -> anyhow::Result<Vec<File>> {
 fn read(path: &Path, keep_text: bool) -> anyhow::Result<File> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-    let text =
-        Json::from_bytes(&bytes).map_err(|why| anyhow!("{name}: {}", import::ImportError::Json(why)))?;
+    let text = import::document(&bytes).map_err(|why| anyhow!("{name}: {why}"))?;
     let bundle = import::read_json(&text).map_err(|why| anyhow!("{name}: {why}"))?;
     Ok(File { input: Input { name: name.clone(), bundle }, name, text: keep_text.then_some(text) })
 }

@@ -21,6 +21,8 @@ pub enum Format {
     FlashWithImages,
     /// A capture of the browser's whole storage.
     Capture,
+    /// Holdfast's own archive.
+    Archive,
 }
 
 impl Format {
@@ -32,6 +34,7 @@ impl Format {
             Self::Flash => "flash backup",
             Self::FlashWithImages => "flash backup with images",
             Self::Capture => "capture",
+            Self::Archive => "archive",
         }
     }
 
@@ -54,6 +57,8 @@ pub struct Bundle {
     pub documents: Vec<NewDocument>,
     /// Images and sounds.
     pub assets: Vec<AssetRecord>,
+    /// Entities that belong to no store of the app.
+    pub items: Vec<ItemRecord>,
     /// What could not be read, or is none of the app's.
     pub unread: Vec<Unread>,
 }
@@ -80,6 +85,17 @@ pub struct AssetRecord {
     pub record: Json,
 }
 
+/// One entity that belongs to no store of the app.
+#[derive(Debug, Clone)]
+pub struct ItemRecord {
+    /// What it is.
+    pub kind: Kind,
+    /// Its id.
+    pub id: Id,
+    /// The entity.
+    pub body: Json,
+}
+
 /// What was found and not read.
 #[derive(Debug, Clone)]
 pub struct Unread {
@@ -102,6 +118,7 @@ impl Bundle {
             chats: None,
             documents: Vec::new(),
             assets: Vec::new(),
+            items: Vec::new(),
             unread: Vec::new(),
         }
     }

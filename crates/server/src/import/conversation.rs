@@ -28,7 +28,7 @@ impl Source for SingleConversation {
 }
 
 /// A conversation as those exports would have it.
-pub(super) fn project(conversation: &str) -> Json {
+pub(crate) fn project(conversation: &str) -> Json {
     let mut node = Node::parse(conversation);
     if let Node::Object(fields) = &mut node {
         fields.retain(|(key, _)| EXPORTED.contains(&json::decode(key).as_ref()));

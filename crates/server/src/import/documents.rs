@@ -11,7 +11,7 @@ use super::{ImportError, tables};
 
 pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -> Result<(), ImportError> {
     let name = incoming.name.clone();
-    if is_device_local(name.as_str()) {
+    if incoming.device.is_empty() && is_device_local(name.as_str()) {
         incoming.device.clone_from(&planner.options.device);
     }
     if let Some(why) = tables::refusal(name.as_str(), &incoming.data) {
@@ -29,7 +29,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
             count_new(planner, &incoming);
             (Some(incoming.clone()), incoming)
         }
-        Some(stored) if has_tables(name.as_str()) && both_objects(&stored, &incoming) => {
+        Some(stored) if in_tables(&incoming) && both_objects(&stored, &incoming) => {
             let merged = tables::merge(planner, &stored, &incoming);
             (merged.write, merged.whole)
         }
@@ -68,12 +68,17 @@ fn judge(planner: &Planner<'_>, stored: &NewDocument, incoming: &NewDocument) ->
 /// A store that is new here, and the entities in it.
 fn count_new(planner: &mut Planner<'_>, incoming: &NewDocument) {
     planner.tally.count(Kind::Document, Verdict::Imported);
-    for part in parts(incoming.name.as_str()) {
+    for part in parts(incoming.name.as_str()).filter(|_| in_tables(incoming)) {
         let held = incoming.data.get(part.member).map_or(0, |value| tables::size(part.shape, value));
         for _ in 0..held {
             planner.tally.count(part.kind, Verdict::Imported);
         }
     }
+}
+
+/// Whether its entities have tables: a device's own document is kept as it is.
+fn in_tables(document: &NewDocument) -> bool {
+    document.device.is_empty() && has_tables(document.name.as_str())
 }
 
 fn both_objects(stored: &NewDocument, incoming: &NewDocument) -> bool {

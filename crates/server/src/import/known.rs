@@ -9,7 +9,7 @@ use std::sync::Arc;
 use holdfast_store::asset::references;
 use holdfast_store::document::NewDocument;
 use holdfast_store::item::CHATS;
-use holdfast_store::{Epoch, Id, Json, Owner, Precondition, Revision, Store, StoreResult};
+use holdfast_store::{Epoch, Id, Json, Kind, Owner, Precondition, Revision, Store, StoreResult};
 
 const PAGE: usize = 500;
 
@@ -31,6 +31,7 @@ pub(super) struct Known<'a> {
     listed: HashSet<Id>,
     documents: HashMap<(Id, String), NewDocument>,
     assets: HashMap<Id, Json>,
+    items: HashMap<(Kind, Id), Json>,
     referred: BTreeSet<String>,
 }
 
@@ -44,6 +45,7 @@ impl<'a> Known<'a> {
             listed: HashSet::new(),
             documents: HashMap::new(),
             assets: HashMap::new(),
+            items: HashMap::new(),
             referred: BTreeSet::new(),
         }
     }
@@ -90,6 +92,19 @@ impl<'a> Known<'a> {
         }
         let stored = self.store.asset(self.owner, id).await?;
         Ok(stored.map(|a| Found { value: a.record, revision: Some(a.revision) }))
+    }
+
+    /// An entity that belongs to no store of the app.
+    pub(super) async fn item(&self, kind: Kind, id: &Id) -> StoreResult<Option<Found<Json>>> {
+        if let Some(planned) = self.items.get(&(kind, id.clone())) {
+            return Ok(Some(Found { value: planned.clone(), revision: None }));
+        }
+        let stored = self.store.item(self.owner, kind, id).await?;
+        Ok(stored.map(|item| Found { value: item.body, revision: Some(item.revision) }))
+    }
+
+    pub(super) fn will_have_item(&mut self, kind: Kind, id: Id, body: Json) {
+        self.items.insert((kind, id), body);
     }
 
     pub(super) fn will_have_conversation(&mut self, id: Id, body: Arc<Json>) {

@@ -8,7 +8,7 @@ use holdfast_store::{Json, Kind, Owner, Store, StoreError, Write, Writer};
 use super::bundle::{Bundle, Format};
 use super::known::Known;
 use super::report::{FileReport, Report, Tally, Verdict};
-use super::{ImportError, assets, chats, conversation, documents};
+use super::{ImportError, assets, chats, conversation, documents, items};
 
 /// One file that was read.
 #[derive(Debug, Clone)]
@@ -106,6 +106,9 @@ impl Planner<'_> {
         }
         for record in bundle.assets {
             assets::plan(self, record).await?;
+        }
+        for item in bundle.items {
+            items::plan(self, item).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use holdfast::export::{self, Format, Job};
 use holdfast::import::{self, Input, Options, Report};
 use holdfast_store::{Id, OpenOptions, Owner, Store, Writer};
 use serde_json::{Value, json};
@@ -98,6 +99,19 @@ impl Database {
     pub async fn hash(&self) -> String {
         self.store.content_hash().await.unwrap()
     }
+}
+
+/// An export as text.
+pub async fn exported(store: &dyn Store, format: Format, options: &export::Options) -> String {
+    String::from_utf8(exported_bytes(store, format, options).await).unwrap()
+}
+
+pub async fn exported_bytes(store: &dyn Store, format: Format, options: &export::Options) -> Vec<u8> {
+    let mut out = Vec::new();
+    let job = Job { store, owner: &Owner::local(), options, progress: &|_| () };
+    let (_, size) = export::write(format, &job, &mut out).await.unwrap();
+    assert_eq!(size, out.len() as u64);
+    out
 }
 
 /// `storage` of a flash backup, with the strings of `keyval-store` parsed.

@@ -13,7 +13,7 @@ use super::usage;
 use crate::conversation::{MessageCounts, split};
 use crate::document::{Document, Mode, NewDocument};
 use crate::error::{StoreError, StoreResult};
-use crate::item::{CHATS, CONVERSATIONS, Kind, METRICS, PARTS, Shape, has_tables, parts};
+use crate::item::{CHATS, CONVERSATIONS, Kind, METRICS, PARTS, has_tables, parts};
 use crate::json::{self, Json};
 use crate::owner::Id;
 use crate::position::arrange;
@@ -125,11 +125,6 @@ fn conversation_list(connection: &Connection, owner: i64) -> StoreResult<Vec<(St
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The array or map that a part left in a template.
-fn empty(shape: Shape) -> &'static str {
-    if shape == Shape::Map { "{}" } else { "[]" }
-}
-
 /// Replaces member values of an object's text.
 fn splice(
     text: &str,
@@ -185,7 +180,7 @@ pub(super) fn put(
         let Some(items) = item::take_apart(part.shape, member.value)? else { return Ok(None) };
         once(&mut seen)?;
         add(&mut outcome.items, item::replace(tx, part.kind, items, mode == Mode::Merge)?);
-        Ok(Some(empty(part.shape).to_owned()))
+        Ok(Some(part.shape.empty().to_owned()))
     })?;
     if tables && mode == Mode::Replace {
         for part in parts(name).filter(|p| !seen.contains(p.member)) {
@@ -561,7 +556,7 @@ fn rows_of(
     let Some(part) = parts(name).find(|p| p.member == member) else { return Ok(None) };
     let items = item::list(connection, keys, owner, part.kind)?;
     let items: Vec<_> = items.into_iter().map(|i| (i.id, i.body)).collect();
-    Ok((!items.is_empty()).then(|| item::put_together(part.shape, &items)))
+    Ok((!items.is_empty()).then(|| part.shape.put_together(&items)))
 }
 
 /// An object with one more member; what is no object gives way to one.
@@ -578,7 +573,7 @@ fn default_template(name: &str) -> String {
     if name == CHATS {
         return format!("{{\"{CONVERSATIONS}\":[]}}");
     }
-    let members: Vec<String> = parts(name).map(|p| format!("\"{}\":{}", p.member, empty(p.shape))).collect();
+    let members: Vec<String> = parts(name).map(|p| format!("\"{}\":{}", p.member, p.shape.empty())).collect();
     format!("{{{}}}", members.join(","))
 }
 

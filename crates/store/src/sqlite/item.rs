@@ -161,20 +161,6 @@ pub(super) fn take_apart(shape: Shape, value: &str) -> StoreResult<Option<Vec<Ne
     })
 }
 
-/// Puts entities together as the member's value.
-pub(super) fn put_together(shape: Shape, items: &[(String, Json)]) -> String {
-    let join = |texts: Vec<String>| texts.join(",");
-    match shape {
-        Shape::Objects | Shape::Strings => {
-            format!("[{}]", join(items.iter().map(|(_, body)| body.as_str().to_owned()).collect()))
-        }
-        Shape::Map => {
-            let texts = items.iter().map(|(id, body)| format!("{}:{}", json::quote(id), body.as_str()));
-            format!("{{{}}}", join(texts.collect()))
-        }
-    }
-}
-
 /// Makes the rows of a kind the new entities, in this order; `keep_others` leaves rows alone that it does not
 /// name.
 pub(super) fn replace(
