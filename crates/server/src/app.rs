@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 use utoipa::ToSchema;
 
+use crate::api::imports::running::Running;
 use crate::api::login::Tries;
 use crate::config::Config;
 
@@ -29,6 +30,8 @@ pub struct App {
     pub front: Option<SocketAddr>,
     /// The last requests.
     pub requests: Requests,
+    /// The imports that are at work.
+    pub imports: Running,
     /// Logins with a wrong token.
     pub tries: Tries,
     /// Turns `true` when the server stops: endless streams end then.
@@ -50,6 +53,7 @@ impl App {
             config,
             address,
             front: None,
+            imports: Running::default(),
             tries: Tries::default(),
             requests: Requests::new(),
             closing,

@@ -12,12 +12,17 @@ mod chats;
 mod conversation;
 mod documents;
 mod flash;
+mod inverse;
 mod items;
 mod known;
 mod lines;
 mod plan;
 mod report;
+mod roll_back;
+pub mod session;
+pub mod staging;
 mod tables;
+mod undo;
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! Import sessions: what was looked at, brought in, and can be taken out again.
 
 use crate::json::Json;
+use crate::revision::Revision;
 
 /// One session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ImportSession {
     pub created_at: i64,
     /// When its state changed last.
     pub updated_at: i64,
+    /// The last change that it made, when it was applied.
+    pub revision: Option<Revision>,
     /// What whoever imports keeps of it: sources, options, reports. In clear text: it names no credentials.
     pub body: Json,
 }

@@ -34,23 +34,14 @@ impl Sealer {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(unavailable(path, &e)),
         };
-        let digits = text.trim();
-        let mut key = [0; 32];
-        for (index, byte) in key.iter_mut().enumerate() {
-            *byte = digits
-                .get(index * 2..index * 2 + 2)
-                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-                .filter(|_| digits.len() == 64)
-                .ok_or_else(|| StoreError::WrongKey(path.to_owned()))?;
-        }
-        Ok(Some(Self { key }))
+        let sealer = Self::from_hex(text.trim());
+        sealer.map(Some).ok_or_else(|| StoreError::WrongKey(path.to_owned()))
     }
 
     /// Makes a new key file, readable by this user only; file and directory are on the disk when this returns.
     pub fn create(path: &Path) -> StoreResult<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|e| StoreError::Internal(e.to_string()))?;
-        let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
+        let sealer = Self::generate()?;
+        let hex = sealer.to_hex();
         // By way of another name: a key file is never there in part, and never overwritten.
         let new = path.with_extension("key.new");
         let write = || -> std::io::Result<()> {
@@ -74,7 +65,29 @@ impl Sealer {
             drop(fs::remove_file(&new));
         }
         written.map_err(|e| unavailable(path, &e))?;
+        Ok(sealer)
+    }
+
+    /// A new key, in no file.
+    pub fn generate() -> StoreResult<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|e| StoreError::Internal(e.to_string()))?;
         Ok(Self { key })
+    }
+
+    /// The key of 64 hex digits.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        for (index, byte) in key.iter_mut().enumerate() {
+            let pair = digits.get(index * 2..index * 2 + 2).filter(|_| digits.len() == 64)?;
+            *byte = u8::from_str_radix(pair, 16).ok()?;
+        }
+        Some(Self { key })
+    }
+
+    /// The key as 64 hex digits, to be kept where nobody else reads it.
+    pub fn to_hex(&self) -> String {
+        self.key.iter().map(|b| format!("{b:02x}")).collect()
     }
 
     /// Tells this key from another without giving it away.
@@ -84,9 +97,14 @@ impl Sealer {
 
     /// The ciphertext of `text`, bound to `context`.
     pub fn seal(&self, context: &str, text: &str) -> StoreResult<Vec<u8>> {
+        self.seal_bytes(context, text.as_bytes())
+    }
+
+    /// The same for bytes.
+    pub fn seal_bytes(&self, context: &str, bytes: &[u8]) -> StoreResult<Vec<u8>> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|e| StoreError::Internal(e.to_string()))?;
-        let payload = Payload { msg: text.as_bytes(), aad: context.as_bytes() };
+        let payload = Payload { msg: bytes, aad: context.as_bytes() };
         let sealed = self
             .cipher()
             .encrypt(XNonce::from_slice(&nonce), payload)
@@ -96,11 +114,15 @@ impl Sealer {
 
     /// The text again. Errors: [`StoreError::Corrupt`] when it is not a ciphertext of this key and context.
     pub fn open(&self, context: &str, sealed: &[u8]) -> StoreResult<Json> {
-        let damaged = || StoreError::Corrupt(format!("the secret of {context} cannot be decrypted"));
-        let (nonce, text) = sealed.split_at_checked(NONCE).ok_or_else(damaged)?;
+        let text = String::from_utf8(self.open_bytes(context, sealed)?).map_err(|_| damaged(context))?;
+        Ok(Json::trusted(text))
+    }
+
+    /// The bytes of [`Sealer::seal_bytes`]. Errors as [`Sealer::open`].
+    pub fn open_bytes(&self, context: &str, sealed: &[u8]) -> StoreResult<Vec<u8>> {
+        let (nonce, text) = sealed.split_at_checked(NONCE).ok_or_else(|| damaged(context))?;
         let payload = Payload { msg: text, aad: context.as_bytes() };
-        let clear = self.cipher().decrypt(XNonce::from_slice(nonce), payload).map_err(|_| damaged())?;
-        Ok(Json::trusted(String::from_utf8(clear).map_err(|_| damaged())?))
+        self.cipher().decrypt(XNonce::from_slice(nonce), payload).map_err(|_| damaged(context))
     }
 
     /// A hash that tells equal texts without the key being guessable from it.
@@ -120,6 +142,10 @@ impl std::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sealer({})", self.id())
     }
+}
+
+fn damaged(context: &str) -> StoreError {
+    StoreError::Corrupt(format!("the secret of {context} cannot be decrypted"))
 }
 
 fn unavailable(path: &Path, error: &std::io::Error) -> StoreError {

@@ -70,6 +70,17 @@ pub enum Place {
     After(String),
 }
 
+/// What may still refer to an asset that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holders {
+    /// Nothing.
+    None,
+    /// Kept versions of messages.
+    History,
+    /// Anything.
+    All,
+}
+
 /// How to change a part of a JSON body.
 #[derive(Debug, Clone)]
 pub enum Edit {
@@ -139,8 +150,8 @@ pub enum Write {
     PutAsset { id: Id, record: Json, precondition: Precondition },
     /// Writes the bytes of an asset whose record exists.
     PutAssetData { id: Id, bytes: Vec<u8>, mime: String, precondition: Precondition },
-    /// Deletes an asset; refused while something refers to it, unless `force`.
-    DeleteAsset { id: Id, force: bool, precondition: Precondition },
+    /// Deletes an asset; refused while something refers to it that is not `spared`.
+    DeleteAsset { id: Id, spared: Holders, precondition: Precondition },
     /// Adds one explicit cost entry to the ledger.
     AddCost(CostEntry),
     /// Empties the metrics of one service, or of all: a marker row, so the entries stay.
@@ -319,6 +330,9 @@ pub trait Assets {
 
     /// One record with its data.
     async fn asset(&self, owner: &Owner, id: &Id) -> StoreResult<Option<Asset>>;
+
+    /// Whether a message that was written after a revision shows the asset.
+    async fn asset_is_shown_since(&self, owner: &Owner, id: &Id, after: Revision) -> StoreResult<bool>;
 
     /// How many assets there are.
     async fn asset_count(&self, owner: &Owner) -> StoreResult<u64>;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use holdfast_store::store::Holders;
 use holdfast_store::{Effect, Id, Json, Outcome, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -126,7 +127,7 @@ pub async fn delete_asset(
 ) -> ApiResult<Answer> {
     let write = Write::DeleteAsset {
         id: id.clone(),
-        force: query.force.unwrap_or(false),
+        spared: if query.force.unwrap_or(false) { Holders::All } else { Holders::None },
         precondition: caller.precondition.clone(),
     };
     match app.write(&caller.writer(), write).await {

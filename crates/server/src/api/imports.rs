@@ -1,26 +1,40 @@
-//! `/api/imports` and `/api/export`: the app's own files in and out, for the command line beside a running
-//! server and for pages.
+//! `/api/imports`: files of the app on their way in, and back out; `/api/export`: the way out.
 
+pub mod running;
+mod staging;
+
+use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 
-use axum::extract::State;
-use holdfast_store::{Id, Json, Writer};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, Sse};
+use futures::Stream;
+use futures::stream::{once, unfold};
+use holdfast_store::{Id, Json, Owner};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::answer::Answer;
-use crate::api::error::{ApiError, ApiResult, ErrorBody};
-use crate::api::request::{Caller, ImportBody, Params};
+
+use crate::api::error::{ApiError, ApiResult, Code, ErrorBody};
+use crate::api::request::{Caller, Params, PathId};
+use crate::api::requests::heartbeat;
 use crate::api::stream;
 use crate::app::{self, App};
 use crate::export::{self, Format};
+use crate::import::session::{Changed, Session, SessionError, Sessions, State as SessionState};
 use crate::import::{self, ImportError, Input, Options, Report};
+
+use running::Progress;
 
 /// How to import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// Report what would happen, write nothing.
+    /// Only look: the session that is answered can be applied later.
     #[serde(default)]
     dry_run: bool,
     /// Take the file's version where another one is stored.
@@ -33,40 +47,274 @@ pub struct ImportQuery {
     device: String,
 }
 
-/// What became of the files.
+/// An import, and what it would do or did.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ImportAnswer {
     pub success: bool,
-    pub report: Report,
+    pub report: Option<Report>,
+    pub import: Session,
 }
 
-/// Imports a file of the app
+/// All imports, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct ImportList {
+    pub success: bool,
+    pub imports: Vec<Session>,
+}
+
+/// What becomes of things that were changed since.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RollBackQuery {
+    /// `keep` or `undo`. Without it, a 409 lists them where there are any.
+    changed: Option<Changed>,
+}
+
+/// Imports a file of the app, or looks at it first
 ///
-/// The body is the file, or an array of files. A flash backup, an export of all chats or of one chat, a capture
-/// and an archive are told apart by their content; an archive is sent as it is, as `application/x-ndjson`, or as
-/// the array of its lines. Importing the same again changes nothing.
-#[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery), request_body = Object,
+/// The body is the file, or a JSON array of files; of any length up to `--max-import`, and streamed. A flash backup, an
+/// export of all chats or of one chat, a capture and an archive are told apart by their content. With `dry_run` nothing
+/// is written; the session that is answered can be applied, and forgotten. Importing the same again changes nothing.
+#[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery),
+    request_body(content((Object = "application/json"), (String = "application/x-ndjson"),
+        (Vec<u8> = "application/octet-stream"))),
     responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
 pub async fn create_import(
     State(app): State<Arc<App>>,
     caller: Caller,
     Params(query): Params<ImportQuery>,
-    ImportBody(body): ImportBody,
+    request: Request,
 ) -> ApiResult<Answer> {
     check_device(&query.device)?;
-    let inputs = read(&body, query.name.as_deref())?;
+    let id = import::session::new_id(app::now())?;
     let options = Options { overwrite: query.overwrite, device: query.device };
-    let plan = import::plan(app.store.as_ref(), &caller.owner, inputs, &options, &|_| ()).await?;
-    let report = if query.dry_run {
-        plan.preview()
-    } else {
-        // The key of the request is not the store's to replay: an import repeated changes nothing anyway.
-        let writer = Writer { idempotency: None, ..caller.writer() };
-        plan.apply(app.store.as_ref(), &writer, &|_| ()).await?
+    let staged =
+        staging::stage(&directory(&app), id.clone(), request.into_body(), app.config.max_import).await?;
+    let name = query.name.unwrap_or_else(|| "upload".to_owned());
+    let session = work(Arc::clone(&app), caller.owner, id.clone(), "reading", move |job| async move {
+        let (sessions, id) = (job.sessions(), &job.id);
+        let bytes = tokio::task::spawn_blocking({
+            let (path, key) = (sessions.path(id), staged.key.clone());
+            move || import::staging::read(&path, &key)
+        });
+        let bytes = bytes.await.map_err(|e| ApiError::internal(e.to_string()))??;
+        let found = async {
+            let inputs = job.read(bytes, &name).await?;
+            job.phase("comparing", inputs.len());
+            Ok(sessions.preview(id, inputs, &options, Some(&staged), &|done| job.done(done)).await?)
+        };
+        match found.await {
+            Ok(session) if query.dry_run => Ok(session),
+            Ok(_) => job.apply(&name).await,
+            Err(error) => {
+                // What cannot be read is of no use to anybody.
+                drop(std::fs::remove_file(sessions.path(id)));
+                Err(error)
+            }
+        }
+    })
+    .await?;
+    answer(session)
+}
+
+/// Lists the imports
+#[utoipa::path(get, path = "/api/imports", tag = "imports",
+    responses((status = 200, body = ImportList), (status = "default", body = ErrorBody)))]
+pub async fn list_imports(State(app): State<Arc<App>>, caller: Caller) -> ApiResult<Answer> {
+    let imports = sessions(&app, &caller.owner).list().await?;
+    Answer::json(&ImportList { success: true, imports })
+}
+
+/// Gives an import with its reports
+#[utoipa::path(get, path = "/api/imports/{id}", tag = "imports", params(("id" = String, Path)),
+    responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
+pub async fn get_import(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> ApiResult<Answer> {
+    answer(sessions(&app, &caller.owner).get(&id).await?)
+}
+
+/// Brings a previewed import in, as a whole or not at all
+#[utoipa::path(post, path = "/api/imports/{id}/apply", tag = "imports", params(("id" = String, Path)),
+    responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
+pub async fn apply_import(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> ApiResult<Answer> {
+    let name = name_of(&app, &caller.owner, &id).await?;
+    answer(work(app, caller.owner, id, "reading", move |job| async move { job.apply(&name).await }).await?)
+}
+
+/// Reads the files of an applied import again and compares every entity with the store
+#[utoipa::path(post, path = "/api/imports/{id}/verify", tag = "imports", params(("id" = String, Path)),
+    responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
+pub async fn verify_import(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> ApiResult<Answer> {
+    let name = name_of(&app, &caller.owner, &id).await?;
+    let verified = work(app, caller.owner, id, "reading", move |job| async move {
+        let sessions = job.sessions();
+        let inputs = job.read(sessions.source(&job.id).await?, &name).await?;
+        job.phase("verifying", inputs.len());
+        Ok(sessions.verify(&job.id, inputs).await?)
+    });
+    answer(verified.await?)
+}
+
+/// Takes an applied import back, as a whole or not at all
+#[utoipa::path(post, path = "/api/imports/{id}/rollback", tag = "imports", params(("id" = String, Path), RollBackQuery),
+    responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
+pub async fn roll_back_import(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+    Params(query): Params<RollBackQuery>,
+) -> ApiResult<Answer> {
+    let session = work(app, caller.owner, id, "rollingBack", move |job| async move {
+        Ok(job.sessions().roll_back(&job.id, query.changed).await?)
+    });
+    answer(session.await?)
+}
+
+/// Stops an import that is being looked at or applied, or forgets one; what was applied stays
+#[utoipa::path(delete, path = "/api/imports/{id}", tag = "imports", params(("id" = String, Path)),
+    responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
+pub async fn delete_import(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> ApiResult<Answer> {
+    let sessions = sessions(&app, &caller.owner);
+    if let Some(mut progress) = app.imports.follow(id.as_str()) {
+        app.imports.stop(id.as_str());
+        drop(progress.wait_for(|p| p.phase == "done").await);
+    }
+    let session = sessions.get(&id).await?;
+    sessions.forget(&id).await?;
+    answer(session)
+}
+
+/// Follows an import: events `progress` while it works, then one `import` with the session
+#[utoipa::path(get, path = "/api/imports/{id}/events", tag = "imports", params(("id" = String, Path)),
+    responses((status = 200, body = Progress, content_type = "text/event-stream"),
+        (status = "default", body = ErrorBody)))]
+pub async fn follow_import(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let progress = app.imports.follow(id.as_str());
+    if progress.is_none() {
+        sessions(&app, &caller.owner).get(&id).await?;
+    }
+    let steps = unfold(progress, |progress| async move {
+        let mut progress = progress?;
+        progress.changed().await.ok()?;
+        let now = progress.borrow_and_update().clone();
+        let rest = (now.phase != "done").then_some(progress);
+        let data = serde_json::to_string(&now).unwrap_or_default();
+        Some((Ok(Event::default().event("progress").data(data)), rest))
+    });
+    let end = once(async move {
+        let session = sessions(&app, &caller.owner).get(&id).await.ok();
+        let data = session.and_then(|s| serde_json::to_string(&s).ok()).unwrap_or_else(|| "null".to_owned());
+        Ok(Event::default().event("import").data(data))
+    });
+    Ok(Sse::new(futures::StreamExt::chain(steps, end)).keep_alive(heartbeat()))
+}
+
+/// Work on one session, in a task of its own: a client that leaves ends its request, not the import.
+struct Job {
+    app: Arc<App>,
+    owner: Owner,
+    id: Id,
+    progress: watch::Sender<Progress>,
+}
+
+impl Job {
+    fn sessions(&self) -> Sessions<'_> {
+        sessions(&self.app, &self.owner)
+    }
+
+    fn phase(&self, phase: &'static str, of: usize) {
+        self.progress.send_replace(Progress { phase, done: 0, of });
+    }
+
+    fn done(&self, done: usize) {
+        self.progress.send_modify(|p| p.done = done);
+    }
+
+    /// Reads the files of an upload.
+    async fn read(&self, bytes: Vec<u8>, name: &str) -> ApiResult<Vec<Input>> {
+        let name = name.to_owned();
+        let read = tokio::task::spawn_blocking(move || read(&bytes, &name)).await;
+        read.map_err(|e| ApiError::internal(e.to_string()))?
+    }
+
+    async fn apply(&self, name: &str) -> ApiResult<Session> {
+        let sessions = self.sessions();
+        let inputs = self.read(sessions.source(&self.id).await?, name).await?;
+        self.phase("writing", inputs.len());
+        Ok(sessions.apply(&self.id, inputs, &|done| self.done(done)).await?)
+    }
+}
+
+async fn work<F>(
+    app: Arc<App>,
+    owner: Owner,
+    id: Id,
+    phase: &'static str,
+    step: impl FnOnce(Arc<Job>) -> F,
+) -> ApiResult<Session>
+where
+    F: Future<Output = ApiResult<Session>> + Send + 'static,
+{
+    let busy = || {
+        let message = format!("Import '{id}' is at work");
+        ApiError::new(StatusCode::CONFLICT, Code::ImportState, message)
+            .hint("Follow it at /api/imports/{id}/events, or stop it with DELETE.")
     };
-    let note = format!("{} files imported", report.files.len());
-    Ok(Answer::json(&ImportAnswer { success: true, report })?.note(note))
+    let progress = app.imports.begin(id.as_str(), phase).ok_or_else(busy)?;
+    let job = Arc::new(Job { app: Arc::clone(&app), owner, id: id.clone(), progress });
+    let task = tokio::spawn(step(job));
+    app.imports.stoppable(id.as_str(), task.abort_handle());
+    let ended = task.await;
+    app.imports.end(id.as_str());
+    match ended {
+        Ok(result) => result,
+        Err(why) if why.is_cancelled() => {
+            Err(ApiError::new(StatusCode::CONFLICT, Code::ImportState, format!("Import '{id}' was stopped"))
+                .hint("Nothing of it is written. Send the files again to begin anew."))
+        }
+        Err(why) => Err(ApiError::internal(why.to_string())),
+    }
+}
+
+fn directory(app: &App) -> std::path::PathBuf {
+    app.config.db.with_file_name("imports")
+}
+
+fn sessions<'a>(app: &'a App, owner: &'a Owner) -> Sessions<'a> {
+    Sessions { store: app.store.as_ref(), owner, directory: directory(app) }
+}
+
+async fn name_of(app: &App, owner: &Owner, id: &Id) -> ApiResult<String> {
+    let session = sessions(app, owner).get(id).await?;
+    Ok(session.details.names.into_iter().next().unwrap_or_else(|| "upload".to_owned()))
+}
+
+fn answer(import: Session) -> ApiResult<Answer> {
+    let note = format!("{}: {} files", import.state.name(), import.details.names.len());
+    let report = import.details.report.clone();
+    Ok(Answer::json(&ImportAnswer { success: true, report, import })?.note(note))
 }
 
 fn check_device(device: &str) -> ApiResult<()> {
@@ -76,16 +324,37 @@ fn check_device(device: &str) -> ApiResult<()> {
     Ok(())
 }
 
-/// The files in a body.
-fn read(body: &Json, name: Option<&str>) -> ApiResult<Vec<Input>> {
+/// The files in an upload: it is one, or an array of them.
+fn read(bytes: &[u8], name: &str) -> ApiResult<Vec<Input>> {
+    let body = import::document(bytes)?;
     let one = |name: String, file: &Json| -> ApiResult<Input> {
         Ok(Input { name, bundle: import::read_json(file)? })
     };
-    let Some(files) = body.elements().filter(|_| !import::is_known(body)) else {
-        return Ok(vec![one(name.unwrap_or("upload").to_owned(), body)?]);
+    let Some(files) = body.elements().filter(|_| !import::is_known(&body)) else {
+        return Ok(vec![one(name.to_owned(), &body)?]);
     };
     let files = files.enumerate().map(|(index, file)| one(format!("file {index}"), &Json::parse(file)?));
     files.collect()
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        let conflict = |code, hint| Self::new(StatusCode::CONFLICT, code, error.to_string()).hint(hint);
+        match error {
+            SessionError::Import(why) => why.into(),
+            SessionError::Unknown(id) => Self::not_found(format!("Import '{id}' not found")),
+            SessionError::State(SessionState::Previewed) => conflict(Code::ImportState, "Apply it first."),
+            SessionError::State(_) => conflict(Code::ImportState, "Send the files again to begin anew."),
+            SessionError::NoSource => conflict(Code::ImportState, "Send the files again."),
+            SessionError::Changed(ref notes) => {
+                let shown: Vec<String> =
+                    notes.iter().take(20).map(|n| format!("{} '{}': {}", n.noun, n.id, n.reason)).collect();
+                let message = format!("{} of it changed since: {}", notes.len(), shown.join("; "));
+                Self::new(StatusCode::CONFLICT, Code::ImportChanged, message)
+                    .hint("Ask again with ?changed=keep to leave these as they are, or ?changed=undo to take them back too.")
+            }
+        }
+    }
 }
 
 /// What to export.

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
-use crate::import::Report;
+use crate::import::session::{Changed, Session};
 
 /// Its address, and what it wants to see.
 pub(super) struct Server {
@@ -14,7 +14,12 @@ pub(super) struct Server {
 
 #[derive(Deserialize)]
 struct Imported {
-    report: Report,
+    import: Session,
+}
+
+#[derive(Deserialize)]
+struct Imports {
+    imports: Vec<Session>,
 }
 
 #[derive(Deserialize)]
@@ -32,30 +37,63 @@ impl Server {
         Self { url: url.trim_end_matches('/').to_owned(), token: token.map(Into::into), agent }
     }
 
-    /// Imports files: `body` is an array of them.
-    pub(super) fn import(
-        &self,
-        body: &str,
-        dry_run: bool,
-        overwrite: bool,
-        device: &str,
-    ) -> anyhow::Result<Report> {
+    /// Lets the server look at files: `body` is an array of them.
+    pub(super) fn preview(&self, body: &str, overwrite: bool, device: &str) -> anyhow::Result<Session> {
         let mut request = self
             .agent
             .post(format!("{}/api/imports", self.url))
             .header("Content-Type", "application/json")
-            .query("dry_run", dry_run.to_string())
+            .query("dry_run", "true")
             .query("overwrite", overwrite.to_string());
         if !device.is_empty() {
             request = request.query("device", device);
         }
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
+        self.session(self.signed(request).send(body))
+    }
+
+    /// Takes a step of an import, or forgets it.
+    pub(super) fn import_step(
+        &self,
+        id: &str,
+        method: &str,
+        step: &str,
+        changed: Option<Changed>,
+    ) -> anyhow::Result<Session> {
+        let url = format!("{}/api/imports/{id}{step}", self.url);
+        if method == "DELETE" {
+            return self.session(self.signed(self.agent.delete(url)).call());
         }
-        let answer = self.read(request.send(body))?;
-        let imported: Imported = serde_json::from_slice(&answer)
-            .with_context(|| format!("{} answered something unknown; is it the same version?", self.url))?;
-        Ok(imported.report)
+        let mut request = self.agent.post(url);
+        if let Some(changed) = changed {
+            request = request.query("changed", if changed == Changed::Keep { "keep" } else { "undo" });
+        }
+        self.session(self.signed(request).send_empty())
+    }
+
+    /// All imports.
+    pub(super) fn imports(&self) -> anyhow::Result<Vec<Session>> {
+        let answer = self.read(self.signed(self.agent.get(format!("{}/api/imports", self.url))).call())?;
+        Ok(self.parsed::<Imports>(&answer)?.imports)
+    }
+
+    fn signed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    fn session(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> anyhow::Result<Session> {
+        let answer = self.read(answer)?;
+        Ok(self.parsed::<Imported>(&answer)?.import)
+    }
+
+    fn parsed<T: serde::de::DeserializeOwned>(&self, answer: &[u8]) -> anyhow::Result<T> {
+        serde_json::from_slice(answer)
+            .with_context(|| format!("{} answered something unknown; is it the same version?", self.url))
     }
 
     fn read(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Vec<u8>> {

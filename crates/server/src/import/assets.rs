@@ -29,6 +29,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, asset: AssetRecord) -> Resul
             record: asset.record.clone(),
             precondition: planner.known.precondition(found.as_ref()),
         });
+        planner.undo.asset(&id, found.as_ref().map(|f| &f.value), &asset.record);
         planner.known.will_have_asset(id, asset.record);
     }
     Ok(())

@@ -43,6 +43,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
                     precondition: planner.known.precondition(found.as_ref()),
                 });
             }
+            planner.undo.conversation(&id, found.as_ref().map(|f| f.value.as_ref()), record);
             planner.known.will_have_conversation(id.clone(), Arc::clone(record));
         }
         if planner.known.is_listed(&id) {
@@ -107,6 +108,7 @@ fn envelope(
     if let Some(stored) = stored {
         let merged = tables::merge(planner, &stored.value, &incoming);
         if let Some(document) = merged.write {
+            planner.undo.document(Some(stored.kept()), &merged.whole);
             // The conversations before this write have moved the store's revision themselves.
             planner.writes.push(put(document, Precondition::None));
             planner.known.will_have_document(merged.whole);
@@ -119,6 +121,7 @@ fn envelope(
         ..incoming.clone()
     };
     planner.writes.push(put(document, Precondition::Absent));
+    planner.undo.document(None, &incoming);
     planner.known.will_have_document(incoming);
     Ok(())
 }

@@ -5,6 +5,7 @@ use holdfast_store::item::{METRICS, has_tables, parts};
 use holdfast_store::json::canonical;
 use holdfast_store::{Json, Kind, Precondition, Write};
 
+use super::known::Found;
 use super::plan::Planner;
 use super::report::Verdict;
 use super::{ImportError, tables};
@@ -24,6 +25,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
         Precondition::At { .. } if name.as_str() == METRICS => Precondition::None,
         usual => usual,
     };
+    let before = found.as_ref().map(Found::kept);
     let (write, whole) = match found.map(|f| f.value) {
         None => {
             count_new(planner, &incoming);
@@ -44,6 +46,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
     };
     if let Some(document) = write {
         planner.writes.push(Write::PutDocument { document, mode: Mode::Merge, confirm: None, precondition });
+        planner.undo.document(before, &whole);
         planner.known.will_have_document(whole);
     }
     Ok(())

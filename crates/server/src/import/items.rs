@@ -24,6 +24,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, item: ItemRecord) -> Result<
             place: Place::Usual,
             precondition: planner.known.precondition(found.as_ref()),
         });
+        planner.undo.item(kind, &id, found.as_ref().map(|f| &f.value), &body);
         planner.known.will_have_item(kind, id, body);
     }
     Ok(())

@@ -11,6 +11,8 @@ use holdfast_store::document::NewDocument;
 use holdfast_store::item::CHATS;
 use holdfast_store::{Epoch, Id, Json, Kind, Owner, Precondition, Revision, Store, StoreResult};
 
+use super::undo::Kept;
+
 const PAGE: usize = 500;
 
 /// An entity as it stands, or will stand.
@@ -20,6 +22,25 @@ pub(super) struct Found<T> {
     pub(super) value: T,
     /// Its revision in the store; `None` when this import puts it there.
     revision: Option<Revision>,
+    /// A store without a row of its own.
+    is_bare_rows: bool,
+}
+
+impl<T> Found<T> {
+    fn stored(value: T, revision: Revision) -> Self {
+        Self { value, revision: Some(revision), is_bare_rows: false }
+    }
+
+    fn planned(value: T) -> Self {
+        Self { value, revision: None, is_bare_rows: false }
+    }
+}
+
+impl Found<NewDocument> {
+    /// What a roll-back brings back.
+    pub(super) fn kept(&self) -> Kept {
+        Kept { is_bare_rows: self.is_bare_rows, ..Kept::of_new(&self.value) }
+    }
 }
 
 /// See the module.
@@ -53,11 +74,11 @@ impl<'a> Known<'a> {
     /// A whole conversation.
     pub(super) async fn conversation(&mut self, id: &Id) -> StoreResult<Option<Found<Arc<Json>>>> {
         if let Some(planned) = self.conversations.get(id) {
-            return Ok(Some(Found { value: planned.clone(), revision: None }));
+            return Ok(Some(Found::planned(planned.clone())));
         }
         let Some(stored) = self.store.conversation(self.owner, id).await? else { return Ok(None) };
         self.listed.insert(id.clone());
-        Ok(Some(Found { value: Arc::new(checked(&stored.text)?), revision: Some(stored.revision) }))
+        Ok(Some(Found::stored(Arc::new(checked(&stored.text)?), stored.revision)))
     }
 
     /// Whether a conversation that was asked for stands in the list.
@@ -68,7 +89,7 @@ impl<'a> Known<'a> {
     /// A store; `app-chats` without its conversations.
     pub(super) async fn document(&self, name: &Id, device: &str) -> StoreResult<Option<Found<NewDocument>>> {
         if let Some(planned) = self.documents.get(&(name.clone(), device.to_owned())) {
-            return Ok(Some(Found { value: planned.clone(), revision: None }));
+            return Ok(Some(Found::planned(planned.clone())));
         }
         let shell = name.as_str() == CHATS;
         let Some(stored) = self.store.document(self.owner, name, device, shell).await? else {
@@ -82,25 +103,25 @@ impl<'a> Known<'a> {
             bare: stored.bare,
             beside: stored.beside,
         };
-        Ok(Some(Found { value, revision: Some(stored.revision) }))
+        Ok(Some(Found { is_bare_rows: stored.key <= 0, ..Found::stored(value, stored.revision) }))
     }
 
     /// An asset's record with its data.
     pub(super) async fn asset(&self, id: &Id) -> StoreResult<Option<Found<Json>>> {
         if let Some(planned) = self.assets.get(id) {
-            return Ok(Some(Found { value: planned.clone(), revision: None }));
+            return Ok(Some(Found::planned(planned.clone())));
         }
         let stored = self.store.asset(self.owner, id).await?;
-        Ok(stored.map(|a| Found { value: a.record, revision: Some(a.revision) }))
+        Ok(stored.map(|a| Found::stored(a.record, a.revision)))
     }
 
     /// An entity that belongs to no store of the app.
     pub(super) async fn item(&self, kind: Kind, id: &Id) -> StoreResult<Option<Found<Json>>> {
         if let Some(planned) = self.items.get(&(kind, id.clone())) {
-            return Ok(Some(Found { value: planned.clone(), revision: None }));
+            return Ok(Some(Found::planned(planned.clone())));
         }
         let stored = self.store.item(self.owner, kind, id).await?;
-        Ok(stored.map(|item| Found { value: item.body, revision: Some(item.revision) }))
+        Ok(stored.map(|item| Found::stored(item.body, item.revision)))
     }
 
     pub(super) fn will_have_item(&mut self, kind: Kind, id: Id, body: Json) {

@@ -3,11 +3,12 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use holdfast_store::json::canonical;
-use holdfast_store::{Json, Kind, Owner, Store, StoreError, Write, Writer};
+use holdfast_store::{Json, Kind, Owner, Store, Write};
 
 use super::bundle::{Bundle, Format};
 use super::known::Known;
 use super::report::{FileReport, Report, Tally, Verdict};
+use super::undo::Undo;
 use super::{ImportError, assets, chats, conversation, documents, items};
 
 /// One file that was read.
@@ -33,6 +34,7 @@ pub struct Options {
 pub struct Plan {
     files: Vec<(Vec<Write>, FileReport)>,
     missing_assets: Vec<String>,
+    undo: Undo,
 }
 
 /// What a plan is made with.
@@ -41,6 +43,7 @@ pub(super) struct Planner<'a> {
     pub(super) options: &'a Options,
     pub(super) format: Format,
     pub(super) writes: Vec<Write>,
+    pub(super) undo: Undo,
     pub(super) tally: Tally,
 }
 
@@ -59,22 +62,24 @@ pub async fn plan(
     inputs.sort_by_cached_key(|(_, input)| std::cmp::Reverse(rank(&input.bundle)));
     let mut known = Known::new(store, owner);
     let mut files = Vec::new();
+    let mut undo = Undo::default();
     for (done, (index, input)) in inputs.into_iter().enumerate() {
         let mut planner = Planner {
             known,
             options,
             format: input.bundle.format,
             writes: Vec::new(),
+            undo,
             tally: Tally::default(),
         };
         planner.file(input.bundle).await?;
-        let Planner { known: after, format, writes, tally, .. } = planner;
-        known = after;
+        let Planner { known: after, format, writes, tally, undo: noted, .. } = planner;
+        (known, undo) = (after, noted);
         files.push((writes, tally.into_report(index, input.name, format.name())));
         progress(done + 1);
     }
     let missing_assets = known.missing_assets().await?;
-    Ok(Plan { files, missing_assets })
+    Ok(Plan { files, missing_assets, undo })
 }
 
 /// Sorts files: by what their format keeps, then by age, then by content, so that equal ranks are equal files.
@@ -154,21 +159,9 @@ impl Plan {
         Report::new(true, files, self.missing_assets.clone())
     }
 
-    /// Does it, each file as a whole or not at all. `progress` hears of each file that is stored.
-    pub async fn apply(
-        self,
-        store: &dyn Store,
-        writer: &Writer,
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Report, ImportError> {
-        let mut reports = Vec::new();
-        for (done, (writes, report)) in self.files.into_iter().enumerate() {
-            if !writes.is_empty() {
-                store.apply(writer, writes).await.map_err(StoreError::from)?;
-            }
-            reports.push(report);
-            progress(done + 1);
-        }
-        Ok(Report::new(false, reports, self.missing_assets))
+    /// The writes of all files, the report of what they do, and what takes them back.
+    pub(super) fn into_parts(self) -> (Vec<Write>, Report, Undo) {
+        let (writes, reports): (Vec<_>, Vec<_>) = self.files.into_iter().unzip();
+        (writes.concat(), Report::new(false, reports, self.missing_assets), self.undo)
     }
 }

@@ -176,7 +176,7 @@ impl Tally {
 }
 
 /// The plural of a kind, as people say it.
-pub(super) fn noun(kind: Kind) -> &'static str {
+pub(crate) fn noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Conversation => "conversations",
         Kind::Message => "messages",

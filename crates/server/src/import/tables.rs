@@ -177,7 +177,7 @@ fn take(planner: &mut Planner<'_>, part: &Part, whole: &mut Node, value: &Node) 
 }
 
 /// The entities of an array or a map under their ids as JSON strings; without an id under their own text.
-fn entities(value: &Node) -> Vec<(String, Node)> {
+pub(super) fn entities(value: &Node) -> Vec<(String, Node)> {
     match value {
         Node::Array(items) => items.iter().map(|item| (identity(item), item.clone())).collect(),
         Node::Object(fields) => fields.iter().map(|(key, body)| (canonical(key), body.clone())).collect(),
@@ -197,7 +197,7 @@ fn identity(item: &Node) -> String {
     }
 }
 
-fn gather(shape: Shape, entities: Vec<(String, Node)>) -> Node {
+pub(super) fn gather(shape: Shape, entities: Vec<(String, Node)>) -> Node {
     match shape {
         Shape::Objects | Shape::Strings => Node::Array(entities.into_iter().map(|(_, body)| body).collect()),
         Shape::Map => Node::Object(entities),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast::export::{self, Format, Job};
+use holdfast::import::session::{Details, Sessions, new_id};
 use holdfast::import::{self, Input, Options, Report};
-use holdfast_store::{Id, OpenOptions, Owner, Store, Writer};
+use holdfast_store::{Id, OpenOptions, Owner, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -61,7 +62,9 @@ impl Database {
         let store = self.store.as_ref();
         let plan = import::plan(store, &owner, inputs.collect(), options, &|_| ()).await.unwrap();
         let preview = plan.preview();
-        let report = plan.apply(store, &Writer::new(owner), &|_| ()).await.unwrap();
+        let session =
+            self.sessions(&owner).bring(&new_id(0).unwrap(), Details::default(), plan).await.unwrap();
+        let report = session.details.report.unwrap();
         assert_eq!(preview.files, report.files, "the preview says what then happens");
         for row in &report.totals {
             let c = row.counts;
@@ -69,6 +72,10 @@ impl Database {
             assert_eq!(c.found, sum, "{} add up", row.noun);
         }
         report
+    }
+
+    pub fn sessions<'a>(&'a self, owner: &'a Owner) -> Sessions<'a> {
+        Sessions { store: self.store.as_ref(), owner, directory: self.directory.path().join("imports") }
     }
 
     pub async fn import(&self, names: &[&str]) -> Report {

@@ -1,6 +1,6 @@
 -- Import sessions: a file that was looked at, brought in, and can be taken out again. `body` says how it went; `undo`
 -- holds what takes it back, always sealed, as it may name credentials. `usage_from` and `usage_until` are the keys of
--- the ledger between which the session wrote. Rows of the ledger that it brought get the source `void` when it is
+-- the ledger between which the session wrote, `revision` is its last change. Rows of the ledger that it brought get the source `void` when it is
 -- taken back.
 CREATE TABLE imports (
     key INTEGER PRIMARY KEY,
@@ -11,6 +11,7 @@ CREATE TABLE imports (
     updated_at INTEGER NOT NULL,
     usage_from INTEGER,
     usage_until INTEGER,
+    revision INTEGER,
     body TEXT NOT NULL,
     undo BLOB,
     UNIQUE (owner, id)

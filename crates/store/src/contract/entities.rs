@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Fixture, chat_with, id, json};
 use crate::conversation::SummaryFilter;
-use crate::store::{Edit, Effect, Place, Write};
+use crate::store::{Edit, Effect, Holders, Place, Write};
 use crate::{Kind, Precondition, StoreError};
 
 fn put(kind: Kind, name: &str, body: &str) -> Write {
@@ -193,15 +193,13 @@ pub async fn an_asset_in_use_is_not_deleted(t: Fixture) {
     let chat =
         r#"{"id":"c","messages":[{"id":"m","fragments":[{"part":{"dataRef":{"dblobAssetId":"img"}}}]}]}"#;
     t.put_chat("c", chat).await;
-    let delete = |force| Write::DeleteAsset { id: id("img"), force, precondition: Precondition::None };
-    assert_eq!(t.apply(delete(false)).await, Err(StoreError::AssetInUse("img".to_owned())));
+    let delete = |spared| Write::DeleteAsset { id: id("img"), spared, precondition: Precondition::None };
+    let in_use = Err(StoreError::AssetInUse("img".to_owned()));
+    assert_eq!(t.apply(delete(Holders::None)).await, in_use);
+    assert_eq!(t.apply(delete(Holders::History)).await, in_use);
     t.apply(Write::DeleteConversation { id: id("c"), precondition: Precondition::None }).await.unwrap();
-    assert_eq!(
-        t.apply(delete(false)).await,
-        Err(StoreError::AssetInUse("img".to_owned())),
-        "a kept version needs it"
-    );
-    assert_eq!(t.apply(delete(true)).await.unwrap().effect, Effect::Deleted);
+    assert_eq!(t.apply(delete(Holders::None)).await, in_use, "a kept version needs it");
+    assert_eq!(t.apply(delete(Holders::History)).await.unwrap().effect, Effect::Deleted);
     assert_eq!(t.store.asset(t.owner(), &id("img")).await.unwrap(), None);
     t.expect_sound().await;
 }

@@ -12,7 +12,7 @@ use crate::json::{Json, Node};
 use crate::owner::Id;
 use crate::page::Page;
 use crate::revision::{Precondition, Revision};
-use crate::store::{Effect, Outcome};
+use crate::store::{Effect, Holders, Outcome};
 
 struct Found {
     key: i64,
@@ -191,7 +191,7 @@ fn keep(tx: &Transaction<'_>, found: &Found, deleted: bool) -> StoreResult<()> {
 pub(super) fn delete(
     tx: &mut Transaction<'_>,
     id: &Id,
-    force: bool,
+    spared: Holders,
     precondition: &Precondition,
 ) -> StoreResult<Outcome> {
     let started = Instant::now();
@@ -199,11 +199,18 @@ pub(super) fn delete(
         return Ok(Outcome { effect: Effect::Absent, ..Outcome::default() });
     };
     tx.check(precondition, Some(found.revision), || Ok(Some(Json::trusted(found.body.as_str()))))?;
+    let least = match spared {
+        Holders::None => Some(i64::MIN),
+        Holders::History => Some(0),
+        Holders::All => None,
+    };
     let held: bool = tx
         .connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM asset_references WHERE owner = ?1 AND asset_id = ?2)")?
-        .query_row(params![tx.owner, id.as_str()], |row| row.get(0))?;
-    if held && !force {
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM asset_references WHERE owner = ?1 AND asset_id = ?2 AND holder >= ?3)",
+        )?
+        .query_row(params![tx.owner, id.as_str(), least], |row| row.get(0))?;
+    if held {
         return Err(StoreError::AssetInUse(id.as_str().to_owned()));
     }
     keep(tx, &found, true)?;
@@ -220,6 +227,21 @@ pub(super) fn delete(
     };
     let revision = tx.change(&change)?;
     Ok(Outcome { effect: Effect::Deleted, revision, ..Outcome::default() })
+}
+
+/// Whether a message that was written after a revision refers to the asset.
+pub(super) fn is_shown_since(
+    connection: &Connection,
+    owner: i64,
+    id: &str,
+    after: Revision,
+) -> StoreResult<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM asset_references INNER JOIN messages ON messages.key = holder
+             WHERE asset_references.owner = ?1 AND asset_id = ?2 AND messages.revision > ?3)",
+        )?
+        .query_row(params![owner, id, after], |row| row.get(0))?)
 }
 
 /// Enters which assets a message (by its key) or a kept version (by its negative key) refers to.

@@ -16,6 +16,7 @@ fn session(row: &rusqlite::Row<'_>) -> rusqlite::Result<ImportSession> {
         state: row.get("state")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        revision: row.get("revision")?,
         body: Json::trusted(row.get::<_, String>("body")?),
     })
 }
@@ -73,9 +74,10 @@ pub(super) fn mark(tx: &Transaction<'_>, id: &Id, edge: LedgerEdge) -> StoreResu
         LedgerEdge::End => "usage_until",
     };
     let sql = format!(
-        "UPDATE imports SET {column} = (SELECT coalesce(max(key), 0) FROM usage) WHERE owner = ?1 AND id = ?2"
+        "UPDATE imports SET {column} = (SELECT coalesce(max(key), 0) FROM usage), revision = ?3
+         WHERE owner = ?1 AND id = ?2"
     );
-    let changed = tx.connection.prepare_cached(&sql)?.execute(params![tx.owner, id.as_str()])?;
+    let changed = tx.connection.prepare_cached(&sql)?.execute(params![tx.owner, id.as_str(), tx.seq])?;
     if changed == 0 { Err(missing(id)) } else { Ok(of(Effect::Updated)) }
 }
 

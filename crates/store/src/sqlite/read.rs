@@ -410,6 +410,14 @@ impl Assets for Sqlite {
         self.read(owner, move |connection, _, owner| asset::get(connection, owner, id.as_str())).await
     }
 
+    async fn asset_is_shown_since(&self, owner: &Owner, id: &Id, after: Revision) -> StoreResult<bool> {
+        let id = id.clone();
+        self.read(owner, move |connection, _, owner| {
+            asset::is_shown_since(connection, owner, id.as_str(), after)
+        })
+        .await
+    }
+
     async fn asset_count(&self, owner: &Owner) -> StoreResult<u64> {
         self.read(owner, |connection, _, owner| count(connection, owner, "assets")).await
     }

@@ -103,7 +103,7 @@ fn one(tx: &mut Transaction<'_>, write: Write) -> StoreResult<Outcome> {
         Write::PutAssetData { id, bytes, mime, precondition } => {
             asset::put_data(tx, &id, &bytes, &mime, &precondition)
         }
-        Write::DeleteAsset { id, force, precondition } => asset::delete(tx, &id, force, &precondition),
+        Write::DeleteAsset { id, spared, precondition } => asset::delete(tx, &id, spared, &precondition),
         Write::AddCost(entry) => usage::add_cost(tx, &entry),
         Write::ClearMetrics { service } => usage::clear(tx, service.as_deref()),
         Write::AddReport { kind, body } => report::add(tx, &kind, &body),

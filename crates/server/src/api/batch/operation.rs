@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 use holdfast_store::document::{Mode, NewDocument};
-use holdfast_store::store::{Edit, Idempotency, Place};
+use holdfast_store::store::{Edit, Holders, Idempotency, Place};
 use holdfast_store::{Id, Json, Kind, Precondition, Write, json};
 
 use crate::api::chats::{PlaceQuery, head_edit};
@@ -161,7 +161,7 @@ fn asset(
             same_id(&record, &id, "Asset ID mismatch")?;
             Some(Write::PutAsset { id, record, precondition })
         }
-        "DELETE" => Some(Write::DeleteAsset { id, force: false, precondition }),
+        "DELETE" => Some(Write::DeleteAsset { id, spared: Holders::None, precondition }),
         _ => None,
     })
 }
