@@ -154,11 +154,11 @@ async fn into_file(format: Format, job: &Job<'_>, path: &Path) -> Result<(Counts
 /// Writes a folder that is there whole or not at all; into one that is there already, file by file.
 async fn into_folder(job: &Job<'_>, path: &Path) -> Result<Counts, ExportError> {
     if path.exists() {
-        return markdown::write(job, &mut Directory::create(path.to_owned())?).await;
+        return markdown::write(job, &mut Directory::open(path.to_owned())?).await;
     }
     let temporary = crate::backup::beside(path, "partial");
     let result = async {
-        let counts = markdown::write(job, &mut Directory::create(temporary.clone())?).await?;
+        let counts = markdown::write(job, &mut Directory::open(temporary.clone())?).await?;
         std::fs::rename(&temporary, path)?;
         Ok(counts)
     }

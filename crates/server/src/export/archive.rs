@@ -2,7 +2,7 @@
 //! `import/archive.rs` reads it.
 
 use holdfast_store::document::Document;
-use holdfast_store::item::{Shape, parts};
+use holdfast_store::item::{Shape, has_tables, parts};
 use holdfast_store::json::{self, MAX_DEPTH, quote};
 use holdfast_store::{Id, Json, Kind};
 
@@ -122,7 +122,10 @@ async fn document_lines(lines: &mut Lines<'_, '_>, document: &Document) -> Resul
         members.push_str(&member("beside", beside.as_str()));
     }
     members.push_str(&member("body", &shell));
-    lines.record(Kind::Document, &document.name, &members).await?;
+    // A store that exists by its entities alone has no document to bring back.
+    if document.key >= 0 || !has_tables(&document.name) {
+        lines.record(Kind::Document, &document.name, &members).await?;
+    }
     for (kind, rank, id, body) in items {
         lines.record(kind, &id, &ranked(rank, body)).await?;
     }

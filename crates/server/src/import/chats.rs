@@ -17,7 +17,7 @@ use super::{ImportError, tables};
 pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), ImportError> {
     let name = Id::parse(CHATS)?;
     let stored = planner.known.document(&name, "").await?;
-    let fresh = stored.is_none();
+    let fresh = stored.is_none() && chats.has_store;
     let mut first_list: Vec<(Id, Arc<Json>)> = Vec::new();
     let mut before: Option<Id> = None;
     for record in &chats.conversations {
@@ -49,7 +49,14 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
             before = Some(id);
         }
     }
-    envelope(planner, name, chats, stored, first_list)
+    if chats.has_store {
+        return envelope(planner, name, chats, stored, first_list);
+    }
+    if stored.is_none() && !chats.conversations.is_empty() {
+        // Conversations make the store exist; files that are planned later are to find it.
+        planner.known.will_have_document(document(name, &chats)?);
+    }
+    Ok(())
 }
 
 /// The id of a conversation that the store would take; what it would not is counted with the reason.
@@ -96,14 +103,7 @@ fn envelope(
     stored: Option<Found<NewDocument>>,
     first_list: Vec<(Id, Arc<Json>)>,
 ) -> Result<(), ImportError> {
-    let incoming = NewDocument {
-        data: chats.state(&[])?,
-        device: String::new(),
-        version: chats.version.clone(),
-        bare: false,
-        beside: chats.beside.clone(),
-        name,
-    };
+    let incoming = document(name, &chats)?;
     if let Some(stored) = stored {
         let merged = tables::merge(planner, &stored.value, &incoming);
         if let Some(document) = merged.write {
@@ -121,6 +121,18 @@ fn envelope(
     planner.writes.push(put(document, Precondition::Absent));
     planner.known.will_have_document(incoming);
     Ok(())
+}
+
+/// The store without its conversations.
+fn document(name: Id, chats: &Chats) -> Result<NewDocument, ImportError> {
+    Ok(NewDocument {
+        data: chats.state(&[])?,
+        device: String::new(),
+        version: chats.version.clone(),
+        bare: false,
+        beside: chats.beside.clone(),
+        name,
+    })
 }
 
 fn put(document: NewDocument, precondition: Precondition) -> Write {

@@ -21,9 +21,14 @@ pub trait Folder: Send {
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// A directory that is made when it is not there.
-    pub fn create(path: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir_all(&path)?;
+    /// A directory; it is made, for this user only, when it is not there.
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        if !path.is_dir() {
+            let mut builder = std::fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(&path)?;
+        }
         Ok(Self(path))
     }
 }
