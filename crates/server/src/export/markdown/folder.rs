@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use crate::export::ExportError;
@@ -88,8 +89,12 @@ impl<'a, 'b> Zip<'a, 'b> {
 #[async_trait]
 impl Folder for Zip<'_, '_> {
     async fn file(&mut self, path: &str, bytes: &[u8]) -> Result<(), ExportError> {
-        // Without times, so that equal data gives equal files.
-        let options = SimpleFileOptions::default().large_file(bytes.len() > u32::MAX as usize);
+        // Text shrinks, and images are small already. Without times, so that equal data gives equal files.
+        let method =
+            if path.ends_with(".md") { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+        let options = SimpleFileOptions::default()
+            .compression_method(method)
+            .large_file(bytes.len() > u32::MAX as usize);
         self.writer.start_file(path, options).map_err(io::Error::from)?;
         self.writer.write_all(bytes)?;
         self.out.bytes(&self.held.take()).await
