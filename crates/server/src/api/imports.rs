@@ -46,7 +46,8 @@ pub struct ImportAnswer {
 /// The body is the file, or an array of files. A flash backup, an export of all chats or of one chat, a capture
 /// and an archive are told apart by their content; an archive is sent as it is, as `application/x-ndjson`, or as
 /// the array of its lines. Importing the same again changes nothing.
-#[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery), request_body = Object,
+#[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery),
+    request_body(content((Object = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
 pub async fn create_import(
     State(app): State<Arc<App>>,
