@@ -33,7 +33,7 @@ fn any_json() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(" , "))),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(" ,\n"))),
             prop::collection::vec((any_string(), inner), 0..4).prop_map(|fields| {
                 let fields: Vec<String> = fields.into_iter().map(|(k, v)| format!("{k}: {v}")).collect();
                 format!("{{{}}}", fields.join(","))
@@ -86,6 +86,11 @@ async fn check(values: &[String], chats: &[String]) {
             assert_eq!(holdfast_store::json::member(stored, &member.key()), Some(member.value));
         }
     }
+    let archive = fixtures::exported(database.store.as_ref(), Format::Archive, &options).await;
+    let key_file = database.directory.path().join("holdfast.key");
+    let copy = Database::with_key(tempfile::tempdir().unwrap(), &key_file);
+    copy.import_texts(&[archive], &Options::default()).await;
+    assert_eq!(copy.hash().await, database.hash().await, "an archive makes an equal database");
 }
 
 proptest! {

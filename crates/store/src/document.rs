@@ -6,7 +6,7 @@ use crate::revision::Revision;
 /// One store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// A stable number.
+    /// A stable number; negative for a store that exists by its entities alone.
     pub key: i64,
     /// Its name, such as `app-ui`.
     pub name: String,

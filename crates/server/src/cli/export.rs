@@ -1,20 +1,20 @@
 //! `holdfast export`: the data as a file or a folder, in one of several formats.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+mod destination;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use async_trait::async_trait;
 use holdfast_store::Owner;
 use holdfast_store::url::{Access, Clock};
 use serde::Serialize;
 
 use super::database::{DatabaseOptions, explain};
 use super::print;
-use crate::export::markdown::{self, Directory};
-use crate::export::out::Sink;
+use crate::export::out::Sink as _;
 use crate::export::{self, Counts, ExportError, Format, Job};
+use destination::{Stdout, into_file, into_folder};
 
 /// Flags of `holdfast export`.
 #[derive(Debug, Clone, clap::Args)]
@@ -114,58 +114,4 @@ fn show(options: &ExportOptions, report: &Exported) -> anyhow::Result<()> {
         print::line("It holds API keys in clear text, as the app's own backups do.")?;
     }
     Ok(())
-}
-
-struct Stdout;
-
-#[async_trait]
-impl Sink for Stdout {
-    async fn take(&mut self, piece: Vec<u8>) -> Result<(), ExportError> {
-        Ok(std::io::stdout().lock().write_all(&piece)?)
-    }
-}
-
-#[async_trait]
-impl Sink for std::fs::File {
-    async fn take(&mut self, piece: Vec<u8>) -> Result<(), ExportError> {
-        Ok(self.write_all(&piece)?)
-    }
-}
-
-/// Writes a file that is there whole or not at all.
-async fn into_file(format: Format, job: &Job<'_>, path: &Path) -> Result<(Counts, u64), ExportError> {
-    let temporary = crate::backup::beside(path, "partial");
-    let result = async {
-        // Only for this user: the file holds chats, and API keys.
-        let mut file = crate::backup::private_file(&temporary)?;
-        let done = export::write(format, job, &mut file).await?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        Ok(done)
-    }
-    .await;
-    if result.is_err() {
-        // The first error is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    result
-}
-
-/// Writes a folder that is there whole or not at all; into one that is there already, file by file.
-async fn into_folder(job: &Job<'_>, path: &Path) -> Result<Counts, ExportError> {
-    if path.exists() {
-        return markdown::write(job, &mut Directory::create(path.to_owned())?).await;
-    }
-    let temporary = crate::backup::beside(path, "partial");
-    let result = async {
-        let counts = markdown::write(job, &mut Directory::create(temporary.clone())?).await?;
-        std::fs::rename(&temporary, path)?;
-        Ok(counts)
-    }
-    .await;
-    if result.is_err() {
-        // The first error is the one to report.
-        let _ = std::fs::remove_dir_all(&temporary);
-    }
-    result
 }

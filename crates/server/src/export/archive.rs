@@ -1,9 +1,12 @@
 //! The archive: everything that a store holds now, as JSON Lines. `docs/archive-format.md` defines it;
 //! `import/archive.rs` reads it.
 
+mod lines;
+mod tables;
+
 use holdfast_store::document::Document;
-use holdfast_store::item::{Shape, parts};
-use holdfast_store::json::{self, MAX_DEPTH, quote};
+use holdfast_store::item::has_tables;
+use holdfast_store::json::{self, quote};
 use holdfast_store::{Id, Json, Kind};
 
 use super::chats::Conversations;
@@ -11,6 +14,8 @@ use super::documents::whole;
 use super::out::Out;
 use super::{Counts, ExportError, Job, timestamp};
 use crate::api::usage::UsageEntry;
+use lines::{Lines, member};
+use tables::{split, text};
 
 /// `format` of every header.
 pub(crate) const FORMAT: &str = "holdfast-archive";
@@ -18,11 +23,9 @@ pub(crate) const FORMAT: &str = "holdfast-archive";
 pub(crate) const VERSION: i64 = 1;
 
 const PAGE: usize = 200;
-/// Around a value in a record, and around the records of an archive that is sent as one array.
-const AROUND: usize = 3;
 
 pub(super) async fn write(job: &Job<'_>, out: &mut Out<'_>) -> Result<Counts, ExportError> {
-    let mut lines = Lines { out, hashes: blake3::Hasher::new(), counts: Counts::new() };
+    let mut lines = Lines::new(out);
     let seen = job.store.cursor(job.owner).await?;
     lines.put(header(job, &seen.to_string())).await?;
     let mut documents = job.store.documents(job.owner, false).await?;
@@ -56,52 +59,6 @@ fn header(job: &Job<'_>, cursor: &str) -> String {
     )
 }
 
-/// Lines on their way out, each with its hash.
-struct Lines<'a, 'b> {
-    out: &'a mut Out<'b>,
-    /// Over the hashes of all lines so far.
-    hashes: blake3::Hasher,
-    counts: Counts,
-}
-
-impl Lines<'_, '_> {
-    /// One record: `members` stand after its kind and id.
-    async fn record(&mut self, kind: Kind, id: &str, members: &str) -> Result<(), ExportError> {
-        *self.counts.entry(kind.name()).or_default() += 1;
-        self.put(format!("{{\"kind\":\"{}\",\"id\":{}{members}", kind.name(), quote(id))).await
-    }
-
-    /// A line that lacks its end: the hash of what stands before it.
-    async fn put(&mut self, mut line: String) -> Result<(), ExportError> {
-        let hash = blake3::hash(line.as_bytes()).to_hex();
-        self.hashes.update(hash.as_bytes());
-        line.push_str(&format!(",\"hash\":\"{hash}\"}}\n"));
-        self.out.text(&line).await
-    }
-
-    /// The last line: without it, an archive is cut.
-    async fn end(mut self, cursor: &str) -> Result<Counts, ExportError> {
-        let counts: Vec<String> = self.counts.iter().map(|(kind, n)| format!("\"{kind}\":{n}")).collect();
-        let records = self.hashes.finalize().to_hex();
-        let (counts, cursor) = (counts.join(","), quote(cursor));
-        let line = format!(
-            "{{\"kind\":\"end\",\"cursor\":{cursor},\"counts\":{{{counts}}},\"records\":\"{records}\""
-        );
-        self.put(line).await?;
-        Ok(self.counts)
-    }
-}
-
-/// A member with a JSON value. What would not fit on a line, or not be read there, stands as text under its
-/// name with `Text` at the end.
-fn member(name: &str, value: &str) -> String {
-    if value.contains(['\n', '\r']) || json::depth(value) + AROUND > MAX_DEPTH {
-        format!(",\"{name}Text\":{}", quote(value))
-    } else {
-        format!(",\"{name}\":{value}")
-    }
-}
-
 fn ranked(rank: usize, body: &str) -> String {
     format!(",\"rank\":{rank}{}", member("body", body))
 }
@@ -122,43 +79,14 @@ async fn document_lines(lines: &mut Lines<'_, '_>, document: &Document) -> Resul
         members.push_str(&member("beside", beside.as_str()));
     }
     members.push_str(&member("body", &shell));
-    lines.record(Kind::Document, &document.name, &members).await?;
+    // A store that exists by its entities alone has no document to bring back.
+    if document.key >= 0 || !has_tables(&document.name) {
+        lines.record(Kind::Document, &document.name, &members).await?;
+    }
     for (kind, rank, id, body) in items {
         lines.record(kind, &id, &ranked(rank, body)).await?;
     }
     Ok(())
-}
-
-/// An entity in a state: its kind, its place in its list, its id and its text.
-type Entity<'a> = (Kind, usize, String, &'a str);
-
-/// A state with its tables emptied, and what was in them.
-fn split<'a>(store: &str, data: &'a str) -> (String, Vec<Entity<'a>>) {
-    let (mut shell, mut items, mut copied) = (String::new(), Vec::new(), 0);
-    for part in json::members(data).into_iter().flatten() {
-        let Some(known) = parts(store).find(|p| part.key_is(p.member)) else { continue };
-        let found: Option<Vec<(String, &str)>> = match known.shape {
-            Shape::Objects => json::elements(part.value)
-                .map(|all| all.map(|raw| (text(json::member(raw, "id")), raw)).collect()),
-            Shape::Strings => {
-                json::elements(part.value).map(|all| all.map(|raw| (text(Some(raw)), raw)).collect())
-            }
-            Shape::Map => {
-                json::members(part.value).map(|all| all.map(|m| (m.key().into_owned(), m.value)).collect())
-            }
-        };
-        let Some(found) = found else { continue };
-        shell.push_str(&data[copied..part.at]);
-        shell.push_str(known.shape.empty());
-        copied = part.at + part.value.len();
-        items.extend(found.into_iter().enumerate().map(|(rank, (id, body))| (known.kind, rank, id, body)));
-    }
-    shell.push_str(&data[copied..]);
-    (shell, items)
-}
-
-fn text(raw: Option<&str>) -> String {
-    raw.and_then(json::as_text).unwrap_or_default().into_owned()
 }
 
 async fn conversations(job: &Job<'_>, lines: &mut Lines<'_, '_>) -> Result<(), ExportError> {

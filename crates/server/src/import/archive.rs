@@ -156,24 +156,20 @@ impl Reader {
                 self.bundle.documents.push(filled(document, &mut self.items)?);
             }
         }
-        // Entities whose document was lost, or that never had one.
-        for store in PARTS.iter().map(|part| part.store) {
-            if parts(store).any(|part| self.items.contains_key(&part.kind)) {
-                let document = NewDocument {
-                    name: Id::parse(store)?,
-                    device: String::new(),
-                    data: super::part("{}")?,
-                    version: None,
-                    bare: false,
-                    beside: None,
-                };
-                self.bundle.documents.push(filled(document, &mut self.items)?);
+        // Entities of stores that never had a document, or whose document was lost.
+        for (kind, mut found) in std::mem::take(&mut self.items) {
+            found.sort_by_key(|(rank, ..)| *rank);
+            for (_, id, body) in found {
+                match Id::parse(&id) {
+                    Ok(id) => self.bundle.items.push(ItemRecord { kind, id, body }),
+                    Err(why) => self.bundle.reject(kind, &id, why.to_string()),
+                }
             }
         }
         if let Some(chats) = &mut self.bundle.chats {
             chats.conversations = conversations;
         } else if !conversations.is_empty() {
-            self.bundle.chats = Some(Chats::bare(conversations));
+            self.bundle.chats = Some(Chats { has_store: false, ..Chats::bare(conversations) });
         }
         Ok(self.bundle)
     }
@@ -187,6 +183,7 @@ fn chats(document: &NewDocument) -> Chats {
         members: members.map(|m| (m.raw_key.to_owned(), m.value.to_owned())).collect(),
         version: document.version.clone(),
         beside: document.beside.clone(),
+        has_store: true,
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Chats {
     pub version: Option<Json>,
     /// Keys beside `state` and `version`.
     pub beside: Option<Json>,
+    /// `false` for conversations that were stored one by one, without a store around them.
+    pub has_store: bool,
 }
 
 /// One record of the app's `largeAssets`.
@@ -166,6 +168,7 @@ impl Bundle {
                 .collect(),
             version: document.version,
             beside: document.beside,
+            has_store: true,
         });
         Ok(())
     }
@@ -184,7 +187,7 @@ impl Bundle {
 impl Chats {
     /// Conversations without an envelope.
     pub(super) fn bare(conversations: Vec<Arc<Json>>) -> Self {
-        Self { conversations, members: Vec::new(), version: None, beside: None }
+        Self { conversations, members: Vec::new(), version: None, beside: None, has_store: true }
     }
 
     /// The state with these conversations in it.

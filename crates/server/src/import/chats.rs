@@ -17,7 +17,7 @@ use super::{ImportError, tables};
 pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), ImportError> {
     let name = Id::parse(CHATS)?;
     let stored = planner.known.document(&name, "").await?;
-    let fresh = stored.is_none();
+    let fresh = stored.is_none() && chats.has_store;
     let mut first_list: Vec<(Id, Arc<Json>)> = Vec::new();
     let mut before: Option<Id> = None;
     for record in &chats.conversations {
@@ -50,7 +50,14 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
             before = Some(id);
         }
     }
-    envelope(planner, name, chats, stored, first_list)
+    if chats.has_store {
+        return envelope(planner, name, chats, stored, first_list);
+    }
+    if stored.is_none() && !chats.conversations.is_empty() {
+        // Conversations make the store exist; files that are planned later are to find it.
+        planner.known.will_have_document(document(name, &chats)?);
+    }
+    Ok(())
 }
 
 /// The id of a conversation that the store would take; what it would not is counted with the reason.
@@ -90,25 +97,19 @@ fn count(
 }
 
 /// The rest of the store: the whole of it when it is new here, else only what is beside the conversations.
-fn envelope(
+async fn envelope(
     planner: &mut Planner<'_>,
     name: Id,
     chats: Chats,
     stored: Option<Found<NewDocument>>,
     first_list: Vec<(Id, Arc<Json>)>,
 ) -> Result<(), ImportError> {
-    let incoming = NewDocument {
-        data: chats.state(&[])?,
-        device: String::new(),
-        version: chats.version.clone(),
-        bare: false,
-        beside: chats.beside.clone(),
-        name,
-    };
+    let incoming = document(name, &chats)?;
     if let Some(stored) = stored {
         let merged = tables::merge(planner, &stored.value, &incoming);
         if let Some(document) = merged.write {
-            planner.undo.document(Some(stored.kept()), &merged.whole);
+            let before = planner.known.kept(&merged.whole.name, "").await?;
+            planner.undo.document(before, &merged.whole);
             // The conversations before this write have moved the store's revision themselves.
             planner.writes.push(put(document, Precondition::None));
             planner.known.will_have_document(merged.whole);
@@ -124,6 +125,18 @@ fn envelope(
     planner.undo.document(None, &incoming);
     planner.known.will_have_document(incoming);
     Ok(())
+}
+
+/// The store without its conversations.
+fn document(name: Id, chats: &Chats) -> Result<NewDocument, ImportError> {
+    Ok(NewDocument {
+        data: chats.state(&[])?,
+        device: String::new(),
+        version: chats.version.clone(),
+        bare: false,
+        beside: chats.beside.clone(),
+        name,
+    })
 }
 
 fn put(document: NewDocument, precondition: Precondition) -> Write {

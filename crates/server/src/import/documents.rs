@@ -5,7 +5,6 @@ use holdfast_store::item::{METRICS, has_tables, parts};
 use holdfast_store::json::canonical;
 use holdfast_store::{Json, Kind, Precondition, Write};
 
-use super::known::Found;
 use super::plan::Planner;
 use super::report::Verdict;
 use super::{ImportError, tables};
@@ -25,7 +24,6 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
         Precondition::At { .. } if name.as_str() == METRICS => Precondition::None,
         usual => usual,
     };
-    let before = found.as_ref().map(Found::kept);
     let (write, whole) = match found.map(|f| f.value) {
         None => {
             count_new(planner, &incoming);
@@ -46,6 +44,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
     };
     if let Some(document) = write {
         planner.writes.push(Write::PutDocument { document, mode: Mode::Merge, confirm: None, precondition });
+        let before = planner.known.kept(&whole.name, &whole.device).await?;
         planner.undo.document(before, &whole);
         planner.known.will_have_document(whole);
     }

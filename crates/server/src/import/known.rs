@@ -22,24 +22,15 @@ pub(super) struct Found<T> {
     pub(super) value: T,
     /// Its revision in the store; `None` when this import puts it there.
     revision: Option<Revision>,
-    /// A store without a row of its own.
-    is_bare_rows: bool,
 }
 
 impl<T> Found<T> {
     fn stored(value: T, revision: Revision) -> Self {
-        Self { value, revision: Some(revision), is_bare_rows: false }
+        Self { value, revision: Some(revision) }
     }
 
     fn planned(value: T) -> Self {
-        Self { value, revision: None, is_bare_rows: false }
-    }
-}
-
-impl Found<NewDocument> {
-    /// What a roll-back brings back.
-    pub(super) fn kept(&self) -> Kept {
-        Kept { is_bare_rows: self.is_bare_rows, ..Kept::of_new(&self.value) }
+        Self { value, revision: None }
     }
 }
 
@@ -103,7 +94,14 @@ impl<'a> Known<'a> {
             bare: stored.bare,
             beside: stored.beside,
         };
-        Ok(Some(Found { is_bare_rows: stored.key <= 0, ..Found::stored(value, stored.revision) }))
+        Ok(Some(Found::stored(value, stored.revision)))
+    }
+
+    /// What a roll-back brings back of a store: as it stands, whatever is planned.
+    pub(super) async fn kept(&self, name: &Id, device: &str) -> StoreResult<Option<Kept>> {
+        let shell = name.as_str() == CHATS;
+        let stored = self.store.document(self.owner, name, device, shell).await?;
+        Ok(stored.as_ref().map(Kept::of_stored))
     }
 
     /// An asset's record with its data.

@@ -112,9 +112,7 @@ impl Planner<'_> {
         for record in bundle.assets {
             assets::plan(self, record).await?;
         }
-        for item in bundle.items {
-            items::plan(self, item).await?;
-        }
+        items::plan(self, bundle.items).await?;
         Ok(())
     }
 

@@ -34,6 +34,8 @@ struct Planner<'a> {
     session: Made<'a>,
     /// Changes that were made since are undone too.
     all: bool,
+    /// Entities go before their stores, whose revision they move.
+    has_items: bool,
     plan: RollBack,
 }
 
@@ -45,7 +47,8 @@ pub(super) async fn plan(
     undo: &Undo,
     all: bool,
 ) -> StoreResult<RollBack> {
-    let mut planner = Planner { store, owner, session, all, plan: RollBack::default() };
+    let mut planner =
+        Planner { store, owner, session, all, has_items: !undo.items.is_empty(), plan: RollBack::default() };
     for entry in &undo.conversations {
         planner.conversation(entry).await?;
     }
@@ -183,7 +186,8 @@ impl Planner<'_> {
         };
         let current = Kept::of_stored(&stored);
         // The chats that go before it move the store's revision themselves.
-        let precondition = if shell { Precondition::None } else { self.at(stored.revision) };
+        let precondition =
+            if shell || self.has_items { Precondition::None } else { self.at(stored.revision) };
         if entry.device.is_empty() && (shell || has_tables(&entry.name)) {
             return self.with_tables(entry, &id, &current, precondition);
         }

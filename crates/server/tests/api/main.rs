@@ -10,6 +10,7 @@ mod devices;
 mod documents;
 mod edges;
 mod entities;
+mod exports;
 mod feeds;
 mod locked;
 mod login;

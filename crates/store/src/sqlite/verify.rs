@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 
-use super::conversation;
 use super::item::{self, KINDS};
 use super::keys::Keys;
 use super::transaction::{clear, context, hash};
+use super::{conversation, document};
 use crate::conversation::{message_columns, split};
 use crate::error::{StoreError, StoreResult};
 use crate::item::Kind;
-use crate::json;
+use crate::json::{self, Json};
 use crate::store::Check;
 
 /// So many problems of one check are named.
@@ -285,7 +285,7 @@ pub(super) fn content_hash(connection: &Connection, keys: &Keys) -> StoreResult<
             }
         }
         let mut statement = connection.prepare(
-            "SELECT name, device, coalesce(version, ''), bare, coalesce(beside, ''), sealed, data
+            "SELECT name, device, coalesce(version, ''), bare, beside, sealed, data
              FROM documents WHERE owner = ?1 ORDER BY name, device",
         )?;
         let mut rows = statement.query([owner])?;
@@ -294,8 +294,10 @@ pub(super) fn content_hash(connection: &Connection, keys: &Keys) -> StoreResult<
             let place = context(owner, Kind::Document, &format!("{document}/{device}"));
             let data = clear(keys, &place, row.get(6)?, row.get(5)?)?;
             let bare = if row.get(3)? { "bare" } else { "" };
-            let (version, beside): (String, String) = (row.get(2)?, row.get(4)?);
-            add(&[&name, "document", &document, &device, &version, bare, &beside, data.as_str()]);
+            let (version, beside): (String, Option<String>) = (row.get(2)?, row.get(4)?);
+            let beside = document::open_beside(keys, &place, beside.as_deref())?;
+            let beside = beside.as_ref().map_or("", Json::as_str);
+            add(&[&name, "document", &document, &device, &version, bare, beside, data.as_str()]);
         }
         let mut statement = connection.prepare(
             "SELECT id, body, coalesce(hex(blob), ''), coalesce(data_at, -1) FROM assets WHERE owner = ?1 ORDER BY id",

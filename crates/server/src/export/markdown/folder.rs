@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use crate::export::ExportError;
@@ -21,9 +22,14 @@ pub trait Folder: Send {
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// A directory that is made when it is not there.
-    pub fn create(path: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir_all(&path)?;
+    /// A directory; it is made, for this user only, when it is not there.
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        if !path.is_dir() {
+            let mut builder = std::fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(&path)?;
+        }
         Ok(Self(path))
     }
 }
@@ -83,8 +89,12 @@ impl<'a, 'b> Zip<'a, 'b> {
 #[async_trait]
 impl Folder for Zip<'_, '_> {
     async fn file(&mut self, path: &str, bytes: &[u8]) -> Result<(), ExportError> {
-        // Without times, so that equal data gives equal files.
-        let options = SimpleFileOptions::default().large_file(bytes.len() > u32::MAX as usize);
+        // Text shrinks, and images are small already. Without times, so that equal data gives equal files.
+        let method =
+            if path.ends_with(".md") { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+        let options = SimpleFileOptions::default()
+            .compression_method(method)
+            .large_file(bytes.len() > u32::MAX as usize);
         self.writer.start_file(path, options).map_err(io::Error::from)?;
         self.writer.write_all(bytes)?;
         self.out.bytes(&self.held.take()).await
