@@ -43,7 +43,8 @@ pub struct ImportAnswer {
 /// Imports a file of the app
 ///
 /// The body is the file, or an array of files. A flash backup, an export of all chats or of one chat, and a
-/// capture are told apart by their content. Importing the same again changes nothing.
+/// capture are told apart by their content. A database of the first SQLite system goes in as
+/// `{"schema":"holdfast.file","base64":"…"}`. Importing the same again changes nothing.
 #[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery), request_body = Object,
     responses((status = 200, body = ImportAnswer), (status = "default", body = ErrorBody)))]
 pub async fn create_import(
@@ -119,10 +120,13 @@ impl From<ImportError> for ApiError {
         match error {
             ImportError::Json(why) => why.into(),
             ImportError::Store(why) => why.into(),
-            ImportError::Unknown { .. } | ImportError::Damaged { .. } => {
-                Self::invalid_body(error.to_string())
-                    .hint("Send a flash backup, an export of all chats or of one chat, or a capture.")
-            }
+            ImportError::Unknown { .. }
+            | ImportError::UnknownDatabase { .. }
+            | ImportError::Packed { .. }
+            | ImportError::Unreadable { .. }
+            | ImportError::Database { .. }
+            | ImportError::Damaged { .. } => Self::invalid_body(error.to_string())
+                .hint("Send a flash backup, an export of all chats or of one chat, or a capture."),
         }
     }
 }

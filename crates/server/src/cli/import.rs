@@ -18,7 +18,7 @@ const SHOWN: usize = 20;
 /// Flags of `holdfast import`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportOptions {
-    /// Flash backups, exports of all chats or of one, and captures, in any order
+    /// Flash backups, exports of all chats or of one, captures, and databases of the first SQLite system, in any order
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Show what would happen and write nothing
@@ -86,11 +86,18 @@ fn read_all(paths: &[PathBuf], keep_text: bool) -> anyhow::Result<Vec<File>> {
 
 fn read(path: &Path, keep_text: bool) -> anyhow::Result<File> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-    let text =
-        Json::from_bytes(&bytes).map_err(|why| anyhow!("{name}: {}", import::ImportError::Json(why)))?;
-    let bundle = import::read_json(&text).map_err(|why| anyhow!("{name}: {why}"))?;
-    Ok(File { input: Input { name: name.clone(), bundle }, name, text: keep_text.then_some(text) })
+    let bundle = import::read_path(path).map_err(|why| anyhow!("{name}: {why}"))?;
+    let text = if keep_text { Some(sendable(path)?) } else { None };
+    Ok(File { input: Input { name: name.clone(), bundle }, name, text })
+}
+
+/// A file as a server takes it.
+fn sendable(path: &Path) -> anyhow::Result<Json> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if import::is_database(&bytes) {
+        return Ok(import::enclose(&bytes));
+    }
+    Ok(Json::from_bytes(&bytes)?)
 }
 
 async fn into_store(store: &dyn Store, files: Vec<File>, options: &ImportOptions) -> anyhow::Result<Report> {
@@ -167,6 +174,11 @@ fn show_notes(report: &Report) -> anyhow::Result<()> {
         let verdict = format!("{:?}", note.verdict).to_lowercase();
         let (noun, id, reason) = (&note.noun, &note.id, &note.reason);
         print::line(format!("{verdict} in {}: {noun} '{id}': {reason}", file.name))?;
+    }
+    for file in &report.files {
+        for lost in &file.lost {
+            print::line(format!("{} cannot bring {lost}", file.name))?;
+        }
     }
     if !report.missing_assets.is_empty() {
         print::line(format!(

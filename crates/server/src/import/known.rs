@@ -9,7 +9,7 @@ use std::sync::Arc;
 use holdfast_store::asset::references;
 use holdfast_store::document::NewDocument;
 use holdfast_store::item::CHATS;
-use holdfast_store::{Epoch, Id, Json, Owner, Precondition, Revision, Store, StoreResult};
+use holdfast_store::{Epoch, Id, Json, Kind, Owner, Precondition, Revision, Store, StoreResult};
 
 const PAGE: usize = 500;
 
@@ -31,6 +31,8 @@ pub(super) struct Known<'a> {
     listed: HashSet<Id>,
     documents: HashMap<(Id, String), NewDocument>,
     assets: HashMap<Id, Json>,
+    prompts: HashMap<Id, Json>,
+    usage: HashSet<[u8; 16]>,
     referred: BTreeSet<String>,
 }
 
@@ -44,6 +46,8 @@ impl<'a> Known<'a> {
             listed: HashSet::new(),
             documents: HashMap::new(),
             assets: HashMap::new(),
+            prompts: HashMap::new(),
+            usage: HashSet::new(),
             referred: BTreeSet::new(),
         }
     }
@@ -90,6 +94,30 @@ impl<'a> Known<'a> {
         }
         let stored = self.store.asset(self.owner, id).await?;
         Ok(stored.map(|a| Found { value: a.record, revision: Some(a.revision) }))
+    }
+
+    /// The prompt of one conversation.
+    pub(super) async fn prompt(&self, conversation: &Id) -> StoreResult<Option<Found<Json>>> {
+        if let Some(planned) = self.prompts.get(conversation) {
+            return Ok(Some(Found { value: planned.clone(), revision: None }));
+        }
+        let stored = self.store.item(self.owner, Kind::ConversationPrompt, conversation).await?;
+        Ok(stored.map(|item| Found { value: item.body, revision: Some(item.revision) }))
+    }
+
+    /// Which of these ledger keys have a row.
+    pub(super) async fn usage(&self, keys: Vec<[u8; 16]>) -> StoreResult<HashSet<[u8; 16]>> {
+        let mut known: HashSet<_> = keys.iter().copied().filter(|key| self.usage.contains(key)).collect();
+        known.extend(self.store.known_usage(self.owner, keys).await?);
+        Ok(known)
+    }
+
+    pub(super) fn will_have_usage(&mut self, key: Option<[u8; 16]>) {
+        self.usage.extend(key);
+    }
+
+    pub(super) fn will_have_prompt(&mut self, conversation: Id, body: Json) {
+        self.prompts.insert(conversation, body);
     }
 
     pub(super) fn will_have_conversation(&mut self, id: Id, body: Arc<Json>) {

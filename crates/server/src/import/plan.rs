@@ -8,7 +8,7 @@ use holdfast_store::{Json, Kind, Owner, Store, StoreError, Write, Writer};
 use super::bundle::{Bundle, Format};
 use super::known::Known;
 use super::report::{FileReport, Report, Tally, Verdict};
-use super::{ImportError, assets, chats, conversation, documents};
+use super::{ImportError, assets, chats, costs, documents, prompts};
 
 /// One file that was read.
 #[derive(Debug, Clone)]
@@ -67,10 +67,11 @@ pub async fn plan(
             writes: Vec::new(),
             tally: Tally::default(),
         };
-        planner.file(input.bundle).await?;
+        let lost = planner.file(input.bundle).await?;
         let Planner { known: after, format, writes, tally, .. } = planner;
         known = after;
-        files.push((writes, tally.into_report(index, input.name, format.name())));
+        let report = tally.into_report(index, input.name, format.name());
+        files.push((writes, FileReport { lost, ..report }));
         progress(done + 1);
     }
     let missing_assets = known.missing_assets().await?;
@@ -89,11 +90,16 @@ fn rank(bundle: &Bundle) -> (Format, Option<String>, u64) {
     for asset in &bundle.assets {
         asset.record.hash(&mut content);
     }
+    for cost in &bundle.costs {
+        cost.entry.ledger_key.hash(&mut content);
+    }
+    bundle.prompts.hash(&mut content);
     (bundle.format, bundle.made_at.clone(), content.finish())
 }
 
 impl Planner<'_> {
-    async fn file(&mut self, bundle: Bundle) -> Result<(), ImportError> {
+    /// Plans a file; gives what it cannot bring.
+    async fn file(&mut self, bundle: Bundle) -> Result<Vec<String>, ImportError> {
         for unread in bundle.unread {
             let verdict = if unread.broken { Verdict::Rejected } else { Verdict::Skipped };
             self.tally.note(unread.kind, &unread.id, verdict, unread.reason);
@@ -101,13 +107,20 @@ impl Planner<'_> {
         if let Some(found) = bundle.chats {
             chats::plan(self, found).await?;
         }
+        // A saved `app-metrics` stands for the entries before it.
+        let (before, after) = bundle.costs.into_iter().partition(|cost| cost.counted);
+        costs::plan(self, before).await?;
         for document in bundle.documents {
             documents::plan(self, document).await?;
         }
+        costs::plan(self, after).await?;
         for record in bundle.assets {
             assets::plan(self, record).await?;
         }
-        Ok(())
+        for (conversation, prompt) in bundle.prompts {
+            prompts::plan(self, conversation, prompt).await?;
+        }
+        Ok(bundle.lost)
     }
 
     /// What to do with an entity where another may stand.
@@ -128,14 +141,15 @@ impl Planner<'_> {
         let (Some(stored), Verdict::Conflict | Verdict::Replaced) = (stored, verdict) else {
             return verdict;
         };
-        let lossy = |full: &Json| canonical(conversation::project(full.as_str()).as_str());
-        if self.format.is_lossy() {
-            if lossy(stored) == canonical(incoming.as_str()) { Verdict::Unchanged } else { verdict }
-        } else if canonical(stored.as_str()) == lossy(incoming) {
-            Verdict::Replaced
-        } else {
-            verdict
+        let poorer =
+            |format: Format, full: &Json| format.project(full.as_str()).map(|j| canonical(j.as_str()));
+        if poorer(self.format, stored).is_some_and(|p| p == canonical(incoming.as_str())) {
+            return Verdict::Unchanged;
         }
+        let stored = canonical(stored.as_str());
+        let formats = [Format::FirstSystem, Format::Conversation].into_iter().filter(|f| *f < self.format);
+        let mut came_from = formats.map(|format| poorer(format, incoming));
+        if came_from.any(|poorer| poorer.as_ref() == Some(&stored)) { Verdict::Replaced } else { verdict }
     }
 
     pub(super) fn conflict(&mut self, kind: Kind, id: &str, differs: &str) {
