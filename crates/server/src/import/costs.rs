@@ -9,6 +9,13 @@ use super::bundle::Cost;
 use super::plan::Planner;
 use super::report::Verdict;
 
+/// Whether there are entries, and none of them is new.
+pub(super) async fn are_known(planner: &Planner<'_>, costs: &[Cost]) -> Result<bool, ImportError> {
+    let keys: Vec<_> = costs.iter().filter_map(|cost| cost.entry.ledger_key).collect();
+    let known = if keys.is_empty() { 0 } else { planner.known.usage(keys).await?.len() };
+    Ok(!costs.is_empty() && known == costs.len())
+}
+
 pub(super) async fn plan(planner: &mut Planner<'_>, costs: Vec<Cost>) -> Result<(), ImportError> {
     if costs.is_empty() {
         return Ok(());

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use holdfast_store::item::METRICS;
 use holdfast_store::json::canonical;
 use holdfast_store::{Json, Kind, Owner, Store, StoreError, Write, Writer};
 
@@ -107,10 +108,16 @@ impl Planner<'_> {
         if let Some(found) = bundle.chats {
             chats::plan(self, found).await?;
         }
-        // A saved `app-metrics` stands for the entries before it.
+        // A saved `app-metrics` stands for the entries before it, and came here with those after it, which are in
+        // the stored sums since.
+        let counted_before = costs::are_known(self, &bundle.costs).await?;
         let (before, after) = bundle.costs.into_iter().partition(|cost| cost.counted);
         costs::plan(self, before).await?;
         for document in bundle.documents {
+            if counted_before && document.name.as_str() == METRICS {
+                self.tally.count(Kind::Document, Verdict::Unchanged);
+                continue;
+            }
             documents::plan(self, document).await?;
         }
         costs::plan(self, after).await?;
