@@ -15,6 +15,7 @@ mod enclosed;
 mod first_system;
 mod flash;
 mod known;
+mod old_messages;
 mod plan;
 mod prompts;
 mod report;
@@ -109,10 +110,12 @@ fn read_database(file: &Foreign) -> Result<Bundle, ImportError> {
 
 /// The same for a file that is checked already.
 pub fn read_json(file: &Json) -> Result<Bundle, ImportError> {
-    match SOURCES.iter().find(|source| source.detect(file)) {
-        Some(source) => source.read(file),
-        None => Err(ImportError::Unknown { saw: outline(file) }),
-    }
+    let Some(source) = SOURCES.iter().find(|source| source.detect(file)) else {
+        return Err(ImportError::Unknown { saw: outline(file) });
+    };
+    let mut bundle = source.read(file)?;
+    old_messages::upgrade(&mut bundle);
+    Ok(bundle)
 }
 
 /// What a reader sees first of a file that nobody knows.
