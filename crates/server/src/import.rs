@@ -10,12 +10,16 @@ mod bundle;
 mod capture;
 mod chats;
 mod conversation;
+mod costs;
 mod documents;
+mod enclosed;
+mod first_system;
 mod flash;
 mod inverse;
 mod items;
 mod known;
 mod lines;
+mod old_messages;
 mod plan;
 mod report;
 mod roll_back;
@@ -25,16 +29,20 @@ mod tables;
 mod undo;
 
 use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
 
+use holdfast_store::foreign::{Foreign, MAGIC};
 use holdfast_store::{Json, JsonError, StoreError};
 
 pub use bundle::{Bundle, Format};
 pub(crate) use conversation::project as exported_fields;
+pub(crate) use enclosed::enclose;
 pub(crate) use flash::SCHEMA as FLASH_SCHEMA;
 pub use plan::{Input, Options, Plan, plan};
 pub use report::{Counts, FileReport, Note, Report, Row, Verdict};
 
-/// One format of files.
+/// One format of JSON files.
 trait Source: Sync {
     /// Whether `file` is of this format, by its outermost members.
     fn detect(&self, file: &Json) -> bool;
@@ -44,17 +52,55 @@ trait Source: Sync {
     fn read(&self, file: &Json) -> Result<Bundle, ImportError>;
 }
 
-/// Every format, those with the clearest mark first.
-const SOURCES: [&dyn Source; 5] = [
+/// One program's SQLite databases.
+trait DatabaseSource: Sync {
+    /// Whether a database with these tables is of this program.
+    fn detect(&self, tables: &[String]) -> bool;
+
+    /// Everything that the database holds, with the same promises as [`Source::read`].
+    fn read(&self, file: &Foreign, tables: &[String]) -> Result<Bundle, ImportError>;
+}
+
+/// Every format of JSON, those with the clearest mark first.
+const SOURCES: [&dyn Source; 6] = [
     &archive::Archive,
     &flash::FlashBackup,
+    &enclosed::Enclosed,
     &capture::Capture,
     &all_chats::AllChats,
     &conversation::SingleConversation,
 ];
 
-/// Reads one file of the app. Errors: [`ImportError`], and nothing was read.
+/// Every program whose databases are known.
+const DATABASES: [&dyn DatabaseSource; 1] = [&first_system::FirstSystem];
+
+/// First bytes of what is often taken for a backup, and what it is.
+const PACKED: [(&[u8], &str); 3] =
+    [(b"PK\x03\x04", "a zip archive"), (b"\x1f\x8b", "a gzip file"), (b"7z\xbc\xaf", "a 7z archive")];
+
+/// Reads the file at `path`; a database stays where it is and is not changed. Errors: [`ImportError`], and nothing
+/// was read.
+pub fn read_path(path: &Path) -> Result<Bundle, ImportError> {
+    let unreadable = |why: std::io::Error| ImportError::Unreadable { why: why.to_string() };
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
+    if is_database(&start) {
+        let file = Foreign::open(path).map_err(|why| ImportError::database("the file", &why))?;
+        return read_database(&file);
+    }
+    read(&std::fs::read(path).map_err(unreadable)?)
+}
+
+/// Reads one file that is in memory.
 pub fn read(bytes: &[u8]) -> Result<Bundle, ImportError> {
+    if is_database(bytes) {
+        let file = Foreign::from_bytes(bytes).map_err(|why| ImportError::database("the file", &why))?;
+        return read_database(&file);
+    }
+    if let Some((_, what)) = PACKED.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Err(ImportError::Packed { what });
+    }
     read_json(&document(bytes)?)
 }
 
@@ -71,12 +117,27 @@ pub fn is_known(file: &Json) -> bool {
     SOURCES.iter().any(|source| source.detect(file))
 }
 
+/// Whether a file that starts so is an SQLite database.
+pub(crate) fn is_database(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+fn read_database(file: &Foreign) -> Result<Bundle, ImportError> {
+    let tables = file.tables().map_err(|why| ImportError::database("the list of tables", &why))?;
+    match DATABASES.iter().find(|source| source.detect(&tables)) {
+        Some(source) => source.read(file, &tables),
+        None => Err(ImportError::UnknownDatabase { tables }),
+    }
+}
+
 /// The same for a file that is checked already.
 pub fn read_json(file: &Json) -> Result<Bundle, ImportError> {
-    match SOURCES.iter().find(|source| source.detect(file)) {
-        Some(source) => source.read(file),
-        None => Err(ImportError::Unknown { saw: outline(file) }),
-    }
+    let Some(source) = SOURCES.iter().find(|source| source.detect(file)) else {
+        return Err(ImportError::Unknown { saw: outline(file) });
+    };
+    let mut bundle = source.read(file)?;
+    old_messages::upgrade(&mut bundle);
+    Ok(bundle)
 }
 
 /// What a reader sees first of a file that nobody knows.
@@ -101,6 +162,28 @@ pub enum ImportError {
         /// What stands in it.
         saw: String,
     },
+    /// A database of another program.
+    UnknownDatabase {
+        /// Its tables.
+        tables: Vec<String>,
+    },
+    /// An archive around files.
+    Packed {
+        /// Which kind.
+        what: &'static str,
+    },
+    /// The system does not give it.
+    Unreadable {
+        /// What it says.
+        why: String,
+    },
+    /// A database that is damaged, or that another program is writing.
+    Database {
+        /// Which part.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The mark of a format without its content.
     Damaged {
         /// Which part.
@@ -113,6 +196,10 @@ pub enum ImportError {
 }
 
 impl ImportError {
+    fn database(place: &str, why: &StoreError) -> Self {
+        Self::Database { place: place.to_owned(), why: why.to_string() }
+    }
+
     fn damaged(place: &str, why: impl Into<String>) -> Self {
         Self::Damaged { place: place.to_owned(), why: why.into() }
     }
@@ -128,6 +215,22 @@ impl fmt::Display for ImportError {
                 f,
                 "no file of big-AGI (it holds {saw}); export a flash backup, all chats or one chat in the app"
             ),
+            Self::UnknownDatabase { tables } => {
+                let named: Vec<String> = tables.iter().take(5).map(|name| format!("'{name}'")).collect();
+                let held = if named.is_empty() { "no tables".to_owned() } else { named.join(", ") };
+                write!(
+                    f,
+                    "a database of another program (it holds {held}); give one of the files big-agi-*.db, or for a \
+                     backup of Holdfast use `holdfast restore`"
+                )
+            }
+            Self::Packed { what } => write!(f, "{what}; unpack it and import the files inside"),
+            Self::Unreadable { why } => write!(f, "cannot be read: {why}"),
+            Self::Database { place, why } => write!(
+                f,
+                "{place}: {why}; if the file is damaged, `sqlite3 FILE .recover | sqlite3 NEW` saves what can be \
+                 saved, then import NEW"
+            ),
             Self::Damaged { place, why } => write!(f, "{place}: {why}; export the file again"),
             Self::Store(StoreError::Conflict { .. }) => {
                 f.write_str("someone else wrote to the store meanwhile; run the import again")
@@ -142,7 +245,12 @@ impl std::error::Error for ImportError {
         match self {
             Self::Json(why) => Some(why),
             Self::Store(why) => Some(why),
-            Self::Unknown { .. } | Self::Damaged { .. } => None,
+            Self::Unknown { .. }
+            | Self::UnknownDatabase { .. }
+            | Self::Packed { .. }
+            | Self::Unreadable { .. }
+            | Self::Database { .. }
+            | Self::Damaged { .. } => None,
         }
     }
 }

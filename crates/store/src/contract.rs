@@ -192,6 +192,7 @@ macro_rules! contract_tests {
             a_head_alone_does_not_come_back_as_an_empty_chat,
             cost_entries_are_all_counted_once,
             clearing_a_service_leaves_the_others,
+            an_entry_with_a_ledger_key_counts_once_and_when_it_happened,
             copies_of_an_answer_are_one_row_of_the_ledger,
             the_saved_metrics_are_a_baseline,
             reports_come_back_whole_and_newest_first,

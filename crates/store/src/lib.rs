@@ -35,6 +35,7 @@ pub use item::Kind;
 pub use json::{Json, JsonError};
 pub use owner::{Id, Owner};
 pub use revision::{Cursor, Epoch, Precondition, Revision};
+pub use sqlite::foreign;
 pub use store::{Effect, Outcome, Store, Write, Writer};
 pub use url::{OpenOptions, StoreUrl};
 

@@ -8,6 +8,7 @@ mod change;
 mod connection;
 mod conversation;
 mod document;
+pub mod foreign;
 mod history;
 mod import;
 mod item;

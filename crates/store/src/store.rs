@@ -3,6 +3,7 @@
 //! Every change goes through [`Store::apply`]. Reads are grouped by noun. Every operation belongs to one
 //! owner and sees that owner's rows only.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -346,6 +347,9 @@ pub trait Assets {
 pub trait Ledger {
     /// The metrics of each service: the saved baseline and the explicit entries after it.
     async fn metrics(&self, owner: &Owner) -> StoreResult<Vec<ServiceMetrics>>;
+
+    /// Which of these ledger keys have a row.
+    async fn known_usage(&self, owner: &Owner, keys: Vec<[u8; 16]>) -> StoreResult<HashSet<[u8; 16]>>;
 
     /// The rows of the ledger, newest first.
     async fn usage(&self, owner: &Owner, cursor: Option<&str>, limit: usize) -> StoreResult<Page<UsageRow>>;

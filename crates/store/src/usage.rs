@@ -56,6 +56,10 @@ pub struct CostEntry {
     pub output_tokens: i64,
     /// Where the app took the cost from.
     pub debug_source: Option<String>,
+    /// Milliseconds since 1970: when it happened; `None` is now.
+    pub at: Option<i64>,
+    /// Makes a repeated entry harmless, whenever it comes: an entry with a key that is there is not added again.
+    pub ledger_key: Option<[u8; 16]>,
 }
 
 /// The metrics of one service, in the app's own units: dollars, tokens, milliseconds since 1970.

@@ -76,8 +76,9 @@ pub struct RollBackQuery {
 /// Imports a file of the app, or looks at it first
 ///
 /// The body is the file, or a JSON array of files; of any length up to `--max-import`, and streamed. A flash backup, an
-/// export of all chats or of one chat, a capture and an archive are told apart by their content. With `dry_run` nothing
-/// is written; the session that is answered can be applied, and forgotten. Importing the same again changes nothing.
+/// export of all chats or of one chat, a capture, an archive and a database of the first SQLite system are told apart by
+/// their content; in an array a database stands as `{"schema":"holdfast.file","base64":"…"}`. With `dry_run` nothing is
+/// written; the session that is answered can be applied, and forgotten. Importing the same again changes nothing.
 #[utoipa::path(post, path = "/api/imports", tag = "imports", params(ImportQuery),
     request_body(content((Object = "application/json"), (String = "application/x-ndjson"),
         (Vec<u8> = "application/octet-stream"))),
@@ -408,10 +409,14 @@ impl From<ImportError> for ApiError {
         match error {
             ImportError::Json(why) => why.into(),
             ImportError::Store(why) => why.into(),
-            ImportError::Unknown { .. } | ImportError::Damaged { .. } => Self::invalid_body(
-                error.to_string(),
-            )
-            .hint("Send a flash backup, an export of all chats or of one chat, a capture or an archive."),
+            ImportError::Unknown { .. }
+            | ImportError::UnknownDatabase { .. }
+            | ImportError::Packed { .. }
+            | ImportError::Unreadable { .. }
+            | ImportError::Database { .. }
+            | ImportError::Damaged { .. } => Self::invalid_body(error.to_string()).hint(
+                "Send a flash backup, an export of all chats or of one chat, a capture, an archive, or a database of the first system.",
+            ),
         }
     }
 }

@@ -154,6 +154,8 @@ pub(crate) fn cost_entry(fields: &Fields<'_>) -> ApiResult<CostEntry> {
         input_tokens: tokens("inputTokens"),
         output_tokens: tokens("outputTokens"),
         debug_source: fields.text("debugCostSource"),
+        at: None,
+        ledger_key: None,
     })
 }
 

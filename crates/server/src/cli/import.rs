@@ -21,7 +21,7 @@ use crate::import::{self, Input, Options, Report};
 pub struct ImportOptions {
     #[command(subcommand)]
     command: Option<ImportCommand>,
-    /// Flash backups, exports of all chats or of one, captures and archives, in any order
+    /// Flash backups, exports of all chats or of one, captures, archives, and databases of the first SQLite system
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Show what would happen and write nothing
@@ -142,10 +142,18 @@ fn read_all(paths: &[PathBuf], keep_text: bool) -> anyhow::Result<Vec<File>> {
 
 fn read(path: &Path, keep_text: bool) -> anyhow::Result<File> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-    let text = import::document(&bytes).map_err(|why| anyhow!("{name}: {why}"))?;
-    let bundle = import::read_json(&text).map_err(|why| anyhow!("{name}: {why}"))?;
-    Ok(File { input: Input { name: name.clone(), bundle }, name, text: keep_text.then_some(text) })
+    let bundle = import::read_path(path).map_err(|why| anyhow!("{name}: {why}"))?;
+    let text = if keep_text { Some(sendable(path)?) } else { None };
+    Ok(File { input: Input { name: name.clone(), bundle }, name, text })
+}
+
+/// A file as a server takes it among others.
+fn sendable(path: &Path) -> anyhow::Result<Json> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if import::is_database(&bytes) {
+        return Ok(import::enclose(&bytes));
+    }
+    Ok(import::document(&bytes)?)
 }
 
 fn how(options: &ImportOptions) -> Options {

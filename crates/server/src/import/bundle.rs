@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use holdfast_store::document::NewDocument;
 use holdfast_store::item::{CHATS, CONVERSATIONS};
+use holdfast_store::usage::CostEntry;
 use holdfast_store::{Id, Json, Kind};
 
-use super::{ImportError, part};
+use super::{ImportError, conversation, first_system, part};
 
 /// The format of a file, the one that keeps least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// A database of the first SQLite system, which kept chosen fields only.
+    FirstSystem,
     /// One chat, with the fields that the app exports.
     Conversation,
     /// All chats with the same fields, folders and model services.
@@ -29,6 +32,7 @@ impl Format {
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::FirstSystem => "first SQLite system",
             Self::Conversation => "conversation",
             Self::AllChats => "all chats",
             Self::Flash => "flash backup",
@@ -38,9 +42,13 @@ impl Format {
         }
     }
 
-    /// Whether its conversations lack fields that the app stores.
-    pub fn is_lossy(self) -> bool {
-        matches!(self, Self::Conversation | Self::AllChats)
+    /// A whole conversation as this format would have it; `None` when it keeps every field.
+    pub(super) fn project(self, conversation: &str) -> Option<Json> {
+        match self {
+            Self::FirstSystem => Some(first_system::project(conversation)),
+            Self::Conversation | Self::AllChats => Some(conversation::project(conversation)),
+            Self::Flash | Self::FlashWithImages | Self::Capture | Self::Archive => None,
+        }
     }
 }
 
@@ -59,8 +67,21 @@ pub struct Bundle {
     pub assets: Vec<AssetRecord>,
     /// Entities that belong to no store of the app.
     pub items: Vec<ItemRecord>,
+    /// Cost entries.
+    pub costs: Vec<Cost>,
     /// What could not be read, or is none of the app's.
     pub unread: Vec<Unread>,
+    /// What the file cannot bring, because whoever wrote it never kept it; as sentences.
+    pub lost: Vec<String>,
+}
+
+/// One cost entry.
+#[derive(Debug, Clone)]
+pub struct Cost {
+    /// The entry, with its time and a ledger key.
+    pub entry: CostEntry,
+    /// The `app-metrics` of the same file has it in its sums.
+    pub counted: bool,
 }
 
 /// The conversations, and what stands around them.
@@ -121,7 +142,9 @@ impl Bundle {
             documents: Vec::new(),
             assets: Vec::new(),
             items: Vec::new(),
+            costs: Vec::new(),
             unread: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -138,14 +161,36 @@ impl Bundle {
 
     /// Takes a value of the browser's storage: a store of the app, or a bare value.
     pub(super) fn keep(&mut self, name: &str, value: &str) -> Result<(), ImportError> {
-        let document = match wrapped(name, value)? {
-            Ok(document) => document,
+        match wrapped(name, value)? {
+            Ok(document) => self.keep_document(document),
             Err(reason) => {
                 self.reject(Kind::Document, name, reason);
-                return Ok(());
+                Ok(())
             }
-        };
-        if name == CHATS {
+        }
+    }
+
+    /// Takes the state of a store of the app, without the envelope of the browser around it.
+    pub(super) fn keep_state(
+        &mut self,
+        name: &str,
+        data: Json,
+        version: Option<Json>,
+    ) -> Result<(), ImportError> {
+        match Id::parse(name) {
+            Ok(name) => {
+                let device = String::new();
+                self.keep_document(NewDocument { name, device, data, version, bare: false, beside: None })
+            }
+            Err(why) => {
+                self.reject(Kind::Document, name, why.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn keep_document(&mut self, document: NewDocument) -> Result<(), ImportError> {
+        if document.name.as_str() == CHATS {
             return self.keep_chats(document);
         }
         // The last of two equal keys counts, as in `JSON.parse`.

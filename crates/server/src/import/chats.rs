@@ -51,7 +51,7 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
         }
     }
     if chats.has_store {
-        return envelope(planner, name, chats, stored, first_list);
+        return envelope(planner, name, chats, stored, first_list).await;
     }
     if stored.is_none() && !chats.conversations.is_empty() {
         // Conversations make the store exist; files that are planned later are to find it.

@@ -19,9 +19,9 @@ pub(super) async fn plan(planner: &mut Planner<'_>, mut incoming: NewDocument) -
         return Ok(());
     }
     let found = planner.known.document(&name, &incoming.device).await?;
-    // Messages that bring costs along move the revision of the costs.
+    // Messages and entries that bring costs along move the revision of the costs, or make them.
     let precondition = match planner.known.precondition(found.as_ref()) {
-        Precondition::At { .. } if name.as_str() == METRICS => Precondition::None,
+        _ if name.as_str() == METRICS => Precondition::None,
         usual => usual,
     };
     let (write, whole) = match found.map(|f| f.value) {

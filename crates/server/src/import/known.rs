@@ -44,6 +44,7 @@ pub(super) struct Known<'a> {
     documents: HashMap<(Id, String), NewDocument>,
     assets: HashMap<Id, Json>,
     items: HashMap<(Kind, Id), Json>,
+    usage: HashSet<[u8; 16]>,
     referred: BTreeSet<String>,
 }
 
@@ -58,6 +59,7 @@ impl<'a> Known<'a> {
             documents: HashMap::new(),
             assets: HashMap::new(),
             items: HashMap::new(),
+            usage: HashSet::new(),
             referred: BTreeSet::new(),
         }
     }
@@ -124,6 +126,17 @@ impl<'a> Known<'a> {
 
     pub(super) fn will_have_item(&mut self, kind: Kind, id: Id, body: Json) {
         self.items.insert((kind, id), body);
+    }
+
+    /// Which of these ledger keys have a row.
+    pub(super) async fn usage(&self, keys: Vec<[u8; 16]>) -> StoreResult<HashSet<[u8; 16]>> {
+        let mut known: HashSet<_> = keys.iter().copied().filter(|key| self.usage.contains(key)).collect();
+        known.extend(self.store.known_usage(self.owner, keys).await?);
+        Ok(known)
+    }
+
+    pub(super) fn will_have_usage(&mut self, key: Option<[u8; 16]>) {
+        self.usage.extend(key);
     }
 
     pub(super) fn will_have_conversation(&mut self, id: Id, body: Arc<Json>) {

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use holdfast_store::item::METRICS;
 use holdfast_store::json::canonical;
 use holdfast_store::{Json, Kind, Owner, Store, Write};
 
@@ -9,7 +10,7 @@ use super::bundle::{Bundle, Format};
 use super::known::Known;
 use super::report::{FileReport, Report, Tally, Verdict};
 use super::undo::Undo;
-use super::{ImportError, assets, chats, conversation, documents, items};
+use super::{ImportError, assets, chats, costs, documents, items};
 
 /// One file that was read.
 #[derive(Debug, Clone)]
@@ -72,10 +73,11 @@ pub async fn plan(
             undo,
             tally: Tally::default(),
         };
-        planner.file(input.bundle).await?;
+        let lost = planner.file(input.bundle).await?;
         let Planner { known: after, format, writes, tally, undo: noted, .. } = planner;
         (known, undo) = (after, noted);
-        files.push((writes, tally.into_report(index, input.name, format.name())));
+        let report = tally.into_report(index, input.name, format.name());
+        files.push((writes, FileReport { lost, ..report }));
         progress(done + 1);
     }
     let missing_assets = known.missing_assets().await?;
@@ -94,11 +96,18 @@ fn rank(bundle: &Bundle) -> (Format, Option<String>, u64) {
     for asset in &bundle.assets {
         asset.record.hash(&mut content);
     }
+    for cost in &bundle.costs {
+        cost.entry.ledger_key.hash(&mut content);
+    }
+    for item in &bundle.items {
+        (item.id.as_str(), &item.body).hash(&mut content);
+    }
     (bundle.format, bundle.made_at.clone(), content.finish())
 }
 
 impl Planner<'_> {
-    async fn file(&mut self, bundle: Bundle) -> Result<(), ImportError> {
+    /// Plans a file; gives what it cannot bring.
+    async fn file(&mut self, bundle: Bundle) -> Result<Vec<String>, ImportError> {
         for unread in bundle.unread {
             let verdict = if unread.broken { Verdict::Rejected } else { Verdict::Skipped };
             self.tally.note(unread.kind, &unread.id, verdict, unread.reason);
@@ -106,14 +115,24 @@ impl Planner<'_> {
         if let Some(found) = bundle.chats {
             chats::plan(self, found).await?;
         }
+        // A saved `app-metrics` stands for the entries before it, and came here with those after it, which are in
+        // the stored sums since.
+        let counted_before = costs::are_known(self, &bundle.costs).await?;
+        let (before, after) = bundle.costs.into_iter().partition(|cost| cost.counted);
+        costs::plan(self, before).await?;
         for document in bundle.documents {
+            if counted_before && document.name.as_str() == METRICS {
+                self.tally.count(Kind::Document, Verdict::Unchanged);
+                continue;
+            }
             documents::plan(self, document).await?;
         }
+        costs::plan(self, after).await?;
         for record in bundle.assets {
             assets::plan(self, record).await?;
         }
         items::plan(self, bundle.items).await?;
-        Ok(())
+        Ok(bundle.lost)
     }
 
     /// What to do with an entity where another may stand.
@@ -134,14 +153,15 @@ impl Planner<'_> {
         let (Some(stored), Verdict::Conflict | Verdict::Replaced) = (stored, verdict) else {
             return verdict;
         };
-        let lossy = |full: &Json| canonical(conversation::project(full.as_str()).as_str());
-        if self.format.is_lossy() {
-            if lossy(stored) == canonical(incoming.as_str()) { Verdict::Unchanged } else { verdict }
-        } else if canonical(stored.as_str()) == lossy(incoming) {
-            Verdict::Replaced
-        } else {
-            verdict
+        let poorer =
+            |format: Format, full: &Json| format.project(full.as_str()).map(|j| canonical(j.as_str()));
+        if poorer(self.format, stored).is_some_and(|p| p == canonical(incoming.as_str())) {
+            return Verdict::Unchanged;
         }
+        let stored = canonical(stored.as_str());
+        let formats = [Format::FirstSystem, Format::Conversation].into_iter().filter(|f| *f < self.format);
+        let mut came_from = formats.map(|format| poorer(format, incoming));
+        if came_from.any(|poorer| poorer.as_ref() == Some(&stored)) { Verdict::Replaced } else { verdict }
     }
 
     pub(super) fn conflict(&mut self, kind: Kind, id: &str, differs: &str) {

@@ -102,6 +102,9 @@ pub struct FileReport {
     pub rows: Vec<Row>,
     /// What was not taken.
     pub notes: Vec<Note>,
+    /// What the file cannot bring, because whoever wrote it never kept it; none for the app's own files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
 }
 
 /// What became of all files.
@@ -171,7 +174,7 @@ impl Tally {
             .into_iter()
             .map(|(kind, counts)| Row { noun: noun(kind).to_owned(), counts })
             .collect();
-        FileReport { index, name, format: format.to_owned(), rows, notes: self.notes }
+        FileReport { index, name, format: format.to_owned(), rows, notes: self.notes, lost: Vec::new() }
     }
 }
 

@@ -58,9 +58,21 @@ impl Database {
             name: format!("file {index}"),
             bundle: import::read(text.as_bytes()).unwrap(),
         });
+        self.import_inputs(inputs.collect(), options).await
+    }
+
+    /// Imports files on disk.
+    pub async fn import_paths(&self, paths: &[&Path], options: &Options) -> Report {
+        let inputs = paths
+            .iter()
+            .map(|path| Input { name: path.display().to_string(), bundle: import::read_path(path).unwrap() });
+        self.import_inputs(inputs.collect(), options).await
+    }
+
+    pub async fn import_inputs(&self, inputs: Vec<Input>, options: &Options) -> Report {
         let owner = Owner::local();
         let store = self.store.as_ref();
-        let plan = import::plan(store, &owner, inputs.collect(), options, &|_| ()).await.unwrap();
+        let plan = import::plan(store, &owner, inputs, options, &|_| ()).await.unwrap();
         let preview = plan.preview();
         let session =
             self.sessions(&owner).bring(&new_id(0).unwrap(), Details::default(), plan).await.unwrap();

@@ -78,6 +78,8 @@ pub async fn idempotent_requests_happen_once(t: Fixture) {
             input_tokens: 1,
             output_tokens: 1,
             debug_source: None,
+            at: None,
+            ledger_key: None,
         })]
     };
     let first = t.store.apply(&writer("k", 1), entry()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use super::{Fixture, id, json};
 use crate::document::{Mode, NewDocument};
-use crate::store::Write;
+use crate::store::{Effect, Write};
 use crate::usage::CostEntry;
 use crate::{Json, Precondition};
 
@@ -15,6 +15,8 @@ fn entry(service: &str, nano: i64) -> Write {
         input_tokens: 10,
         output_tokens: 2,
         debug_source: None,
+        at: None,
+        ledger_key: None,
     })
 }
 
@@ -53,6 +55,22 @@ pub async fn clearing_a_service_leaves_the_others(t: Fixture) {
     t.apply(Write::ClearMetrics { service: None }).await.unwrap();
     assert!(t.store.metrics(t.owner()).await.unwrap().is_empty());
     assert_eq!(t.store.usage(t.owner(), None, 10).await.unwrap().items.len(), 3, "the ledger only grows");
+}
+
+pub async fn an_entry_with_a_ledger_key_counts_once_and_when_it_happened(t: Fixture) {
+    let keyed = |at| match entry("a", 1_000) {
+        Write::AddCost(entry) => {
+            Write::AddCost(CostEntry { at: Some(at), ledger_key: Some([7; 16]), ..entry })
+        }
+        other => other,
+    };
+    t.apply(entry("a", 1_000)).await.unwrap();
+    assert_eq!(t.apply(keyed(5)).await.unwrap().effect, Effect::Created);
+    assert_eq!(t.apply(keyed(6)).await.unwrap().effect, Effect::Unchanged);
+    let known = t.store.known_usage(t.owner(), vec![[7; 16], [8; 16]]).await.unwrap();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), [[7; 16]]);
+    let metrics = metrics(&t, "a").await.unwrap();
+    assert_eq!((metrics.get("usageCount"), metrics.get("firstUsageDate")), (Some("2"), Some("5")));
 }
 
 pub async fn copies_of_an_answer_are_one_row_of_the_ledger(t: Fixture) {

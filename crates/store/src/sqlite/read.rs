@@ -1,6 +1,6 @@
 //! The store's reads: each hands one call to a reader's thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
@@ -432,6 +432,10 @@ impl Assets for Sqlite {
 impl Ledger for Sqlite {
     async fn metrics(&self, owner: &Owner) -> StoreResult<Vec<ServiceMetrics>> {
         self.read(owner, move |connection, _, owner| usage::metrics(connection, owner)).await
+    }
+
+    async fn known_usage(&self, owner: &Owner, keys: Vec<[u8; 16]>) -> StoreResult<HashSet<[u8; 16]>> {
+        self.read(owner, move |connection, _, owner| usage::known_keys(connection, owner, keys)).await
     }
 
     async fn usage(&self, owner: &Owner, cursor: Option<&str>, limit: usize) -> StoreResult<Page<UsageRow>> {

@@ -1,6 +1,6 @@
 //! The ledger: explicit entries, and what messages say of their own cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use rusqlite::{Connection, params};
@@ -50,23 +50,28 @@ pub(super) fn from_message(
 
 pub(super) fn add_cost(tx: &mut Transaction<'_>, entry: &CostEntry) -> StoreResult<Outcome> {
     let started = Instant::now();
-    tx.connection
+    let added = tx
+        .connection
         .prepare_cached(
-            "INSERT INTO usage (owner, at, source, service_id, input_tokens, output_tokens, cost_nano, savings_nano,
-                 code, debug_source)
-             VALUES (?1, ?2, 'entry', ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT OR IGNORE INTO usage (owner, at, source, service_id, input_tokens, output_tokens, cost_nano,
+                 savings_nano, code, debug_source, ledger_key)
+             VALUES (?1, ?2, 'entry', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             tx.owner,
-            tx.now,
+            entry.at.unwrap_or(tx.now),
             entry.service_id,
             entry.input_tokens,
             entry.output_tokens,
             entry.cost_nano,
             entry.savings_nano,
             entry.code,
-            entry.debug_source
+            entry.debug_source,
+            entry.ledger_key
         ])?;
+    if added == 0 {
+        return Ok(Outcome::default());
+    }
     changed(tx, &entry.service_id, started)
 }
 
@@ -139,8 +144,8 @@ fn since_baseline(connection: &Connection, owner: i64) -> StoreResult<Since> {
             (_, service) => {
                 let at: i64 = row.get(2)?;
                 let sums = since.entries.entry(service.unwrap_or_default()).or_default();
-                sums.first = if sums.count == 0 { at } else { sums.first };
-                sums.last = at;
+                sums.first = if sums.count == 0 { at } else { sums.first.min(at) };
+                sums.last = if sums.count == 0 { at } else { sums.last.max(at) };
                 sums.count += 1;
                 sums.input = sums.input.saturating_add(row.get(3)?);
                 sums.output = sums.output.saturating_add(row.get(4)?);
@@ -210,10 +215,14 @@ fn add(mut metrics: Node, sums: &Sums) -> Node {
         let total = number(&metrics, name) + more;
         metrics.set(name, Node::Scalar(format_number(total)));
     }
-    if number(&metrics, "firstUsageDate") == 0.0 {
+    // Entries that an import brings may be older than what is counted already.
+    let first = number(&metrics, "firstUsageDate");
+    if first == 0.0 || (sums.first as f64) < first {
         metrics.set("firstUsageDate", Node::Scalar(sums.first.to_string()));
     }
-    metrics.set("lastUsageDate", Node::Scalar(sums.last.to_string()));
+    if (sums.last as f64) > number(&metrics, "lastUsageDate") {
+        metrics.set("lastUsageDate", Node::Scalar(sums.last.to_string()));
+    }
     for (name, more) in [
         ("freeUsages", code("free")),
         ("noPricingUsages", code("no-pricing")),
@@ -248,6 +257,23 @@ pub(super) fn metrics(connection: &Connection, owner: i64) -> StoreResult<Vec<Se
         .flatten()
         .map(|m| ServiceMetrics { service_id: m.key().into_owned(), metrics: Json::trusted(m.value) })
         .collect())
+}
+
+/// Which of these keys stand in the ledger.
+pub(super) fn known_keys(
+    connection: &Connection,
+    owner: i64,
+    keys: Vec<[u8; 16]>,
+) -> StoreResult<HashSet<[u8; 16]>> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM usage WHERE owner = ?1 AND ledger_key = ?2")?;
+    let mut known = HashSet::new();
+    for key in keys {
+        if statement.exists(params![owner, key])? {
+            known.insert(key);
+        }
+    }
+    Ok(known)
 }
 
 /// A page of the ledger, newest first.

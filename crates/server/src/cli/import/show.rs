@@ -82,6 +82,11 @@ fn notes(report: &Report) -> anyhow::Result<()> {
     if notes.len() > SHOWN {
         print::line(format!("and {} more: --json lists all", notes.len() - SHOWN))?;
     }
+    for file in &report.files {
+        for lost in &file.lost {
+            print::line(format!("{} cannot bring {lost}", file.name))?;
+        }
+    }
     Ok(())
 }
 
