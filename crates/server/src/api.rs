@@ -52,6 +52,7 @@ use axum::routing::get;
 use axum::{Router, extract::State};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -71,7 +72,7 @@ fn surround(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let around = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::clone(&app), track::track))
         .layer(from_fn(track::etags))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(compression())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), auth::guard));
     Router::new()
@@ -81,6 +82,12 @@ fn surround(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(around)
         .with_state(app)
+}
+
+/// Bodies are compressed where the client takes that, but for what is small already.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let not_twice = DefaultPredicate::new().and(NotForContentType::const_new("application/zip"));
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(not_twice)
 }
 
 /// What browsers load by themselves, below `/_holdfast/` only.

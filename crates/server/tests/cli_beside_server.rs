@@ -127,6 +127,21 @@ fn an_import_goes_through_the_server_that_has_the_file_and_an_export_beside_it()
 }
 
 #[test]
+fn an_archive_is_written_beside_a_server_and_read_through_another_one() {
+    let (one, other) = (Served::start(), Served::start());
+    one.run(&["import", &path("flash-with-images.json").display().to_string()], TOKEN);
+    let archive = one.file("all.jsonl").display().to_string();
+    let output = one.run(&["export", "--format", "archive", "--out", &archive], TOKEN);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    let all_chats = path("all-chats.json").display().to_string();
+    let output = other.run(&["import", "--json", &all_chats, &archive], TOKEN);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    assert_eq!(json(&output)["files"][0]["name"], archive.as_str(), "the fullest first");
+    let exported = json(&other.run(&["export"], TOKEN));
+    assert_eq!(storage(&exported), storage(&value("flash-with-images.json")));
+}
+
+#[test]
 fn a_wrong_token_and_a_broken_file_change_nothing() {
     let served = Served::start();
     let file = path("flash.json").display().to_string();

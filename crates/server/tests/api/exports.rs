@@ -57,6 +57,18 @@ fn the_zip_opens_and_has_a_file_per_chat() {
 }
 
 #[test]
+fn a_zip_is_not_compressed_again_and_other_formats_are() {
+    let server = filled();
+    let encoding = |format: &str| {
+        let path = format!("/api/export?format={format}");
+        let reply = server.send("GET", &path, &[("accept-encoding", "zstd")], None).expect(200);
+        reply.header("content-encoding").to_owned()
+    };
+    assert_eq!(encoding("markdown"), "");
+    assert_eq!(encoding("archive"), "zstd");
+}
+
+#[test]
 fn secrets_are_masked_where_they_may_not_be_read() {
     let server = filled();
     for format in ["flash", "all-chats", "archive"] {
