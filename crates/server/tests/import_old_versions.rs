@@ -87,7 +87,7 @@ async fn messages_of_version_1_get_fragments_in_every_kind_of_file() {
     ];
     for file in files {
         let database = Database::new();
-        let report = database.import_texts(&[file.clone()], &Options::default()).await;
+        let report = database.import_texts(std::slice::from_ref(&file), &Options::default()).await;
         assert_eq!(report.total("conversations").imported, 1);
         assert!(report.files[0].lost[0].contains("3 messages of big-AGI 1"), "{:?}", report.files[0].lost);
         assert_eq!(without_fragment_ids(stored(&database).await), expected());
