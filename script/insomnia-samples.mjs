@@ -146,7 +146,16 @@ export const SAMPLES = {
   'GET /api/metrics/{}': [{ ids: [SERVICE] }],
   'DELETE /api/metrics/{}': [{ ids: [SERVICE] }],
 
-  'POST /api/imports': [{ query: { name: 'one-chat.json' }, body: conversation('sample-imported-chat') }],
+  'POST /api/imports': [{
+    query: { name: 'one-chat.json' }, body: conversation('sample-imported-chat'), place: 1,
+    keep: 'insomnia.environment.set("import_id", insomnia.response.json().import.id);',
+  }],
+  'GET /api/imports/{}': [{ ids: ['{{ _.import_id }}'], place: 2 }],
+  'POST /api/imports/{}/verify': [{ ids: ['{{ _.import_id }}'], place: 3 }],
+  'GET /api/imports/{}/events': [{ ids: ['{{ _.import_id }}'], place: 4 }],
+  'POST /api/imports/{}/rollback': [{ ids: ['{{ _.import_id }}'], place: 5 }],
+  'POST /api/imports/{}/apply': [{ ids: ['{{ _.import_id }}'], place: 6, answers: 409 }],
+  'DELETE /api/imports/{}': [{ ids: ['{{ _.import_id }}'], place: 7 }],
 
   'POST /api/batch': [{ body: { operations: [{ method: 'PATCH', path: `/api/chats/${CHAT}`, body: { userTitle: 'The old harbour' } }] } }],
 

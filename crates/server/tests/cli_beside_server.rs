@@ -1,7 +1,10 @@
 //! Commands while a server has the database: they go through it, or read beside it.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests: a panic is the report.
+// Helpers of tests: a panic is the report.
+#![allow(clippy::unwrap_used, clippy::disallowed_types)]
 
+#[path = "support/first_system.rs"]
+mod first_system;
 #[path = "support/fixtures.rs"]
 mod fixtures;
 
@@ -139,6 +142,32 @@ fn an_archive_is_written_beside_a_server_and_read_through_another_one() {
     assert_eq!(json(&output)["files"][0]["name"], archive.as_str(), "the fullest first");
     let exported = json(&other.run(&["export"], TOKEN));
     assert_eq!(storage(&exported), storage(&value("flash-with-images.json")));
+}
+
+#[test]
+fn databases_of_the_first_system_go_through_the_server_too() {
+    let served = Served::start();
+    let files = first_system::FILES.map(first_system::unpacked);
+    let paths: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let mut arguments = vec!["import", "--json"];
+    arguments.extend(paths.iter().map(String::as_str));
+    let output = served.run(&arguments, TOKEN);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    let report = json(&output);
+    let total = |noun: &str| {
+        let rows = report["totals"].as_array().unwrap();
+        rows.iter().find(|r| r["noun"] == noun).unwrap()["imported"].as_u64().unwrap()
+    };
+    assert_eq!((total("conversations"), total("models"), total("usage rows")), (226, 20, 411));
+    let told = served.run(
+        &arguments[..1].iter().copied().chain(arguments[2..].iter().copied()).collect::<Vec<_>>(),
+        TOKEN,
+    );
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("big-agi-chats.db cannot bring generators: kind, name"), "{told}");
+    assert!(
+        json(&served.run(&arguments, TOKEN))["totals"].as_array().unwrap().iter().all(|r| r["imported"] == 0)
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod edges;
 mod entities;
 mod exports;
 mod feeds;
+mod imports;
 mod locked;
 mod login;
 mod openapi;

@@ -126,7 +126,7 @@ impl Foreign {
     pub fn rows(&self, table: &str, mut each: impl FnMut(&Row)) -> StoreResult<()> {
         let sql = format!("SELECT rowid, * FROM \"{}\" ORDER BY rowid", table.replace('"', "\"\""));
         let mut statement = self.connection.prepare(&sql)?;
-        let columns: Rc<[String]> = statement.column_names().skip(1).map(str::to_owned).collect();
+        let columns = self.columns(table)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let values =
@@ -134,6 +134,22 @@ impl Foreign {
             each(&Row { id: row.get(0)?, columns: Rc::clone(&columns), values });
         }
         Ok(())
+    }
+
+    /// What `*` stands for. Not from the statement: the driver takes a name that is no UTF-8 for impossible.
+    fn columns(&self, table: &str) -> StoreResult<Rc<[String]>> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?;
+        let mut rows = statement.query([table])?;
+        let mut names = Vec::new();
+        while let Some(row) = rows.next()? {
+            names.push(match value(row.get_ref(0)?) {
+                Value::Text(name) => name,
+                Value::Null | Value::Integer(_) | Value::Real(_) | Value::Bytes(_) => String::new(),
+            });
+        }
+        Ok(names.into())
     }
 }
 
