@@ -271,6 +271,15 @@ async fn a_masked_archive_says_so_and_takes_no_key_away() {
     assert!(!report.has_problems());
 }
 
+#[test]
+fn every_kind_of_entity_is_documented_for_the_archive() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/archive-format.md");
+    let documentation = std::fs::read_to_string(path).unwrap();
+    for kind in Kind::ALL {
+        assert!(documentation.contains(&format!("`{}`", kind.name())), "{}", kind.name());
+    }
+}
+
 #[tokio::test]
 async fn hashes_are_as_the_documentation_says() {
     let (_, lines) = fixture().await;

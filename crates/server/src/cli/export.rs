@@ -2,6 +2,7 @@
 
 mod destination;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,6 +60,9 @@ pub(super) async fn export(options: ExportOptions) -> anyhow::Result<ExitCode> {
     let to_stdout = options.out.as_os_str() == "-";
     if options.json && to_stdout {
         anyhow::bail!("stdout cannot hold both the export and its report; pass --out FILE");
+    }
+    if to_stdout && options.format == Format::Markdown && std::io::stdout().is_terminal() {
+        anyhow::bail!("Markdown is a zip on stdout, and no terminal shows one; pass --out DIRECTORY");
     }
     if !to_stdout && options.out.exists() && !options.force {
         anyhow::bail!("{} exists; name another one or pass --force", options.out.display());
