@@ -225,7 +225,7 @@ impl fmt::Display for ImportError {
                 )
             }
             Self::Packed { what } => write!(f, "{what}; unpack it and import the files inside"),
-            Self::Unreadable { why } => write!(f, "cannot be read: {why}"),
+            Self::Unreadable { why } => write!(f, "cannot read it: {why}; check its name and permissions"),
             Self::Database { place, why } => write!(
                 f,
                 "{place}: {why}; if the file is damaged, `sqlite3 FILE .recover | sqlite3 NEW` saves what can be \

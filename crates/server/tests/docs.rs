@@ -57,15 +57,24 @@ fn help(arguments: &[&str]) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-fn commands() -> Vec<String> {
-    help(&[])
+/// All commands, those below another one too, each as its words.
+fn commands(above: &[&str]) -> Vec<Vec<String>> {
+    let names: Vec<String> = help(above)
         .lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
         .filter(|command| command != "help")
-        .collect()
+        .collect();
+    let mut all = Vec::new();
+    for name in names {
+        let words: Vec<&str> = above.iter().copied().chain([name.as_str()]).collect();
+        let below = commands(&words);
+        all.push(words.into_iter().map(str::to_owned).collect());
+        all.extend(below);
+    }
+    all
 }
 
 /// The words of a text that begin like `start` and go on with letters, digits, `-` and `_`.
@@ -126,12 +135,11 @@ fn every_error_code_is_documented_and_every_documented_code_exists() {
 fn every_command_flag_and_variable_is_documented_and_nothing_else_is() {
     let text = file("docs/operations.md");
     let (mut flags, mut variables) = (BTreeSet::new(), BTreeSet::new());
-    for command in commands() {
-        assert!(
-            text.contains(&format!("`holdfast {command}")),
-            "`holdfast {command}` is not in docs/operations.md"
-        );
-        let help = help(&[&command]);
+    for command in commands(&[]) {
+        let said = format!("`holdfast {}", command.join(" "));
+        assert!(text.contains(&said), "{said}` is not in docs/operations.md");
+        let words_of: Vec<&str> = command.iter().map(String::as_str).collect();
+        let help = help(&words_of);
         flags.append(&mut words(&help, "--"));
         variables.append(&mut words(&help, "HOLDFAST_"));
     }

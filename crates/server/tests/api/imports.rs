@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{TestServer, chat};
+use crate::server::{TestServer, chat, message};
 
 fn flash(chats: &[&str], local: &Value) -> String {
     let list: Vec<Value> =
-        chats.iter().map(|id| serde_json::from_str(&chat(id, &["hello"])).unwrap()).collect();
+        chats.iter().map(|id| serde_json::from_str(&chat(id, &[&message("m", "hello")])).unwrap()).collect();
     let chats = json!({ "state": { "conversations": list }, "version": 4 });
     json!({
         "schema": "vnd.agi.flash-backup", "schemaVersion": 102_000, "metadata": {},
@@ -50,7 +50,7 @@ fn a_file_is_looked_at_applied_verified_and_taken_back_over_restarts() {
     let found = &verified["import"]["verification"];
     assert_eq!((&found["compared"], &found["missing"]), (&found["equal"], &json!(0)));
     assert!(found["equal"].as_u64() >= Some(3), "{found}");
-    server.put_chat("b", &chat("b", &["changed"])).expect(200);
+    server.put_chat("b", &chat("b", &[&message("m", "changed")])).expect(200);
     let asked = step(&server, &id, "/rollback").expect_error(409, "import_changed");
     assert!(asked["error"].as_str().unwrap().contains("'b'"), "{asked}");
     let back = step(&server, &id, "/rollback?changed=keep").expect(200).json();
