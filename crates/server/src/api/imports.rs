@@ -70,6 +70,7 @@ pub struct ImportList {
 #[into_params(parameter_in = Query)]
 pub struct RollBackQuery {
     /// `keep` or `undo`. Without it, a 409 lists them where there are any.
+    #[param(inline)]
     changed: Option<Changed>,
 }
 
