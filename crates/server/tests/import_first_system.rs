@@ -377,6 +377,6 @@ fn other_databases_and_unsettled_ones_are_refused_with_the_reason() {
         import::read_path(&unsettled.with_file_name("none.db"))
             .unwrap_err()
             .to_string()
-            .contains("cannot be read")
+            .contains("cannot read it")
     );
 }
