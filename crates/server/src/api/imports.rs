@@ -126,7 +126,7 @@ impl From<ImportError> for ApiError {
             | ImportError::Unreadable { .. }
             | ImportError::Database { .. }
             | ImportError::Damaged { .. } => Self::invalid_body(error.to_string())
-                .hint("Send a flash backup, an export of all chats or of one chat, or a capture."),
+                .hint("Send a flash backup, an export of chats, a capture, or a database of the first SQLite system."),
         }
     }
 }

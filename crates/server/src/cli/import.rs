@@ -177,7 +177,7 @@ fn show_notes(report: &Report) -> anyhow::Result<()> {
     }
     for file in &report.files {
         for lost in &file.lost {
-            print::line(format!("{} cannot bring {lost}", file.name))?;
+            print::line(format!("note on {}: {lost}", file.name))?;
         }
     }
     if !report.missing_assets.is_empty() {
