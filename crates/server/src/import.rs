@@ -13,6 +13,7 @@ mod conversation;
 mod costs;
 mod documents;
 mod enclosed;
+mod error;
 mod first_system;
 mod flash;
 mod inverse;
@@ -28,16 +29,16 @@ pub mod staging;
 mod tables;
 mod undo;
 
-use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 
+use holdfast_store::Json;
 use holdfast_store::foreign::{Foreign, MAGIC};
-use holdfast_store::{Json, JsonError, StoreError};
 
 pub use bundle::{Bundle, Format};
 pub(crate) use conversation::project as exported_fields;
 pub(crate) use enclosed::enclose;
+pub use error::ImportError;
 pub(crate) use flash::SCHEMA as FLASH_SCHEMA;
 pub use plan::{Input, Options, Plan, plan};
 pub use report::{Counts, FileReport, Note, Report, Row, Verdict};
@@ -149,115 +150,6 @@ fn outline(file: &Json) -> String {
         }
         None if file.elements().is_some() => "an array".to_owned(),
         None => "a single value".to_owned(),
-    }
-}
-
-/// Why a file was not imported. Nothing of that file is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImportError {
-    /// No JSON: cut off, or something else.
-    Json(JsonError),
-    /// JSON of another app.
-    Unknown {
-        /// What stands in it.
-        saw: String,
-    },
-    /// A database of another program.
-    UnknownDatabase {
-        /// Its tables.
-        tables: Vec<String>,
-    },
-    /// An archive around files.
-    Packed {
-        /// Which kind.
-        what: &'static str,
-    },
-    /// The system does not give it.
-    Unreadable {
-        /// What it says.
-        why: String,
-    },
-    /// A database that is damaged, or that another program is writing.
-    Database {
-        /// Which part.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The mark of a format without its content.
-    Damaged {
-        /// Which part.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The store refused.
-    Store(StoreError),
-}
-
-impl ImportError {
-    fn database(place: &str, why: &StoreError) -> Self {
-        Self::Database { place: place.to_owned(), why: why.to_string() }
-    }
-
-    fn damaged(place: &str, why: impl Into<String>) -> Self {
-        Self::Damaged { place: place.to_owned(), why: why.into() }
-    }
-}
-
-impl fmt::Display for ImportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(why) => {
-                write!(f, "not a whole JSON file: {why}; if it was cut off, export or copy it again")
-            }
-            Self::Unknown { saw } => write!(
-                f,
-                "no file of big-AGI (it holds {saw}); export a flash backup, all chats or one chat in the app"
-            ),
-            Self::UnknownDatabase { tables } => {
-                let named: Vec<String> = tables.iter().take(5).map(|name| format!("'{name}'")).collect();
-                let held = if named.is_empty() { "no tables".to_owned() } else { named.join(", ") };
-                write!(
-                    f,
-                    "a database of another program (it holds {held}); give one of the files big-agi-*.db, or for a \
-                     backup of Holdfast use `holdfast restore`"
-                )
-            }
-            Self::Packed { what } => write!(f, "{what}; unpack it and import the files inside"),
-            Self::Unreadable { why } => write!(f, "cannot read it: {why}; check its name and permissions"),
-            Self::Database { place, why } => write!(
-                f,
-                "{place}: {why}; if the file is damaged, `sqlite3 FILE .recover | sqlite3 NEW` saves what can be \
-                 saved, then import NEW"
-            ),
-            Self::Damaged { place, why } => write!(f, "{place}: {why}; export the file again"),
-            Self::Store(StoreError::Conflict { .. }) => {
-                f.write_str("someone else wrote to the store meanwhile; run the import again")
-            }
-            Self::Store(why) => write!(f, "{why}; run `holdfast doctor`"),
-        }
-    }
-}
-
-impl std::error::Error for ImportError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Json(why) => Some(why),
-            Self::Store(why) => Some(why),
-            Self::Unknown { .. }
-            | Self::UnknownDatabase { .. }
-            | Self::Packed { .. }
-            | Self::Unreadable { .. }
-            | Self::Database { .. }
-            | Self::Damaged { .. } => None,
-        }
-    }
-}
-
-impl From<StoreError> for ImportError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 

@@ -164,7 +164,7 @@ fn databases_of_the_first_system_go_through_the_server_too() {
         TOKEN,
     );
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains("big-agi-chats.db cannot bring generators: kind, name"), "{told}");
+    assert!(told.contains("big-agi-chats.db: never stored there: of fragments"), "{told}");
     assert!(
         json(&served.run(&arguments, TOKEN))["totals"].as_array().unwrap().iter().all(|r| r["imported"] == 0)
     );

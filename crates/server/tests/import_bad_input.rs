@@ -182,6 +182,18 @@ async fn rows_that_cannot_be_read_are_named_by_table_and_number() {
 }
 
 #[tokio::test]
+async fn a_column_that_is_missing_is_no_empty_one() {
+    let file = first_system::changed(
+        "big-agi-llms.db",
+        "ALTER TABLE llm_services RENAME COLUMN setup TO \"settings\"",
+    );
+    let report = Database::new().import_paths(&[&file], &Options::default()).await;
+    assert_eq!(report.total("model services").rejected, 2);
+    assert_eq!(report.total("models").imported, 20);
+    assert_eq!(report.files[0].notes[0].reason, "the table has no column 'setup'");
+}
+
+#[tokio::test]
 #[ignore = "40 s without optimisation: script/fuzz-import runs it"]
 async fn a_hundred_thousand_small_chats_are_one_import() {
     let chats: Vec<String> = (0..100_000)

@@ -71,7 +71,7 @@ pub struct Bundle {
     pub costs: Vec<Cost>,
     /// What could not be read, or is none of the app's.
     pub unread: Vec<Unread>,
-    /// What the file cannot bring, because whoever wrote it never kept it; as sentences.
+    /// What the file cannot bring, because whoever wrote it never kept it; for people.
     pub lost: Vec<String>,
 }
 

@@ -83,7 +83,7 @@ impl DatabaseSource for FirstSystem {
     fn read(&self, file: &Foreign, tables: &[String]) -> Result<Bundle, ImportError> {
         let mut bundle = Bundle::new(Format::FirstSystem);
         for family in FAMILIES.iter().filter(|family| family.is_in(tables)) {
-            bundle.lost.extend(family.lost.iter().map(|text| (*text).to_owned()));
+            bundle.lost.extend(family.lost.iter().map(|text| format!("never stored there: {text}")));
             (family.read)(file, &mut bundle)?;
         }
         Ok(bundle)

@@ -45,9 +45,9 @@ pub(super) fn upgrade(bundle: &mut Bundle) {
     {
         *version = Node::Scalar(VERSION.to_owned()).to_json();
     }
-    let (messages, have) = if count == 1 { ("message", "has") } else { ("messages", "have") };
+    let messages = if count == 1 { "message" } else { "messages" };
     bundle.lost.push(format!(
-        "sender's name and picture of {count} {messages} of big-AGI 1: those of big-AGI 2 {have} none"
+        "{count} {messages} of big-AGI 1 had a sender's name and picture, which those of big-AGI 2 do not have"
     ));
 }
 

@@ -37,6 +37,17 @@ fn every_route_answers_a_wrong_method_with_the_error_shape() {
 }
 
 #[test]
+fn every_reference_leads_to_a_schema() {
+    let text = holdfast::api::openapi::text();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    for found in text.split("\"$ref\": \"#").skip(1) {
+        let pointer = found.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "nothing at {pointer}");
+    }
+    assert!(text.contains("\"$ref\": \"#/components/schemas/ImportSession\""), "the references are found");
+}
+
+#[test]
 fn every_operation_has_a_summary_and_names_its_errors() {
     let document: Value = serde_json::from_str(&holdfast::api::openapi::text()).unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -44,10 +44,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// The value in a column; a column that the table does not have is [`Value::Null`].
-    pub fn get(&self, column: &str) -> &Value {
-        let at = self.columns.iter().position(|name| name == column);
-        at.and_then(|at| self.values.get(at)).unwrap_or(&Value::Null)
+    /// The value in a column; `None` when the table has no such column.
+    pub fn get(&self, column: &str) -> Option<&Value> {
+        let at = self.columns.iter().position(|name| name == column)?;
+        self.values.get(at)
     }
 }
 

@@ -84,7 +84,7 @@ fn notes(report: &Report) -> anyhow::Result<()> {
     }
     for file in &report.files {
         for lost in &file.lost {
-            print::line(format!("{} cannot bring {lost}", file.name))?;
+            print::line(format!("note on {}: {lost}", file.name))?;
         }
     }
     Ok(())

@@ -13,11 +13,11 @@ use crate::import::ImportError;
 use crate::import::bundle::{Bundle, Chats};
 
 pub(super) const LOST: &[&str] = &[
-    "chats: fields that it did not know; images themselves (their references are kept); an empty title is none",
-    "messages: every user flag but those an old version wrote, roles beside user, assistant and system",
-    "generators: kind, name, model, stop reason and handles; only the metrics are left, under the name 'unknown'",
-    "fragments: originId and vendorState; caption, created and live file of attachments; of two with one fId the \
-     second",
+    "of chats, fields that it did not know, an empty title, and images themselves (their references are kept)",
+    "messages of other roles than user, assistant and system, and every flag that a current version sets",
+    "of an answer's generator, all but the metrics: the app shows the model as 'unknown'",
+    "of fragments, originId, vendorState, and what an attachment has as caption, time and live file; of two with one \
+     fId the second",
 ];
 
 /// How many ids a remark names.
@@ -65,9 +65,9 @@ pub(super) fn read(file: &Foreign, bundle: &mut Bundle) -> Result<(), ImportErro
     }
     if !empty.is_empty() {
         let named = empty.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let count = empty.len();
         bundle.lost.push(format!(
-            "{} chats have no messages there ({named}); a copy of a chat took those of its original",
-            empty.len()
+            "chats without messages there: {count} ({named}); a copy of a chat took those of its original"
         ));
     }
     Ok(())

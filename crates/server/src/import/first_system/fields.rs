@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
 
     /// A number that was written into a text column; text that is none stays text.
     pub(super) fn number_as_text(self, member: &'static str, column: &str) -> Result<Self, String> {
-        let Value::Text(text) = self.row.get(column) else { return self.number(member, column) };
+        let Value::Text(text) = value(self.row, column)? else { return self.number(member, column) };
         match text.parse::<i64>() {
             Ok(number) => Ok(self.with(member, Json::from_value(&number.into()))),
             Err(_) => self.text(member, column),
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
 
     /// `true` where the column is not 0: the app leaves out what is false.
     pub(super) fn flag(self, member: &'static str, column: &str) -> Result<Self, String> {
-        match self.row.get(column) {
+        match value(self.row, column)? {
             Value::Null | Value::Integer(0) => Ok(self),
             Value::Integer(_) => Ok(self.with(member, Json::from_value(&true.into()))),
             Value::Real(_) | Value::Text(_) | Value::Bytes(_) => {
@@ -77,13 +77,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What stands in a column. One that is not there would be a loss without a word.
+fn value<'a>(row: &'a Row, column: &str) -> Result<&'a Value, String> {
+    row.get(column).ok_or_else(|| format!("the table has no column '{column}'"))
+}
+
 /// Text that must be there.
 pub(super) fn text<'a>(row: &'a Row, column: &str) -> Result<&'a str, String> {
     optional_text(row, column)?.ok_or_else(|| format!("the column '{column}' is empty"))
 }
 
 pub(super) fn optional_text<'a>(row: &'a Row, column: &str) -> Result<Option<&'a str>, String> {
-    match row.get(column) {
+    match value(row, column)? {
         Value::Null => Ok(None),
         Value::Text(text) => Ok(Some(text)),
         Value::Integer(_) | Value::Real(_) | Value::Bytes(_) => {
@@ -93,7 +98,7 @@ pub(super) fn optional_text<'a>(row: &'a Row, column: &str) -> Result<Option<&'a
 }
 
 pub(super) fn integer(row: &Row, column: &str) -> Result<Option<i64>, String> {
-    match row.get(column) {
+    match value(row, column)? {
         Value::Null => Ok(None),
         Value::Integer(number) => Ok(Some(*number)),
         Value::Real(_) | Value::Text(_) | Value::Bytes(_) => {
@@ -103,7 +108,7 @@ pub(super) fn integer(row: &Row, column: &str) -> Result<Option<i64>, String> {
 }
 
 fn number(row: &Row, column: &str) -> Result<Option<Json>, String> {
-    match row.get(column) {
+    match value(row, column)? {
         Value::Real(number) => Ok(Some(Json::from_value(&(*number).into()))),
         _ => Ok(integer(row, column)?.map(|number| Json::from_value(&number.into()))),
     }

@@ -16,7 +16,7 @@ use crate::import::ImportError;
 use crate::import::bundle::{Bundle, Cost};
 
 pub(super) const LOST: &[&str] =
-    &["costs: what was below 0.01 cents, rounded away entry by entry; which model and which chat it was for"];
+    &["costs below 0.01 cents, which were rounded entry by entry, and which model and chat an entry was for"];
 
 /// A hundredth of a cent in nano-dollars.
 const NANO: i64 = 100_000;
@@ -46,7 +46,9 @@ pub(super) fn read(file: &Foreign, bundle: &mut Bundle) -> Result<(), ImportErro
         let (told, real) =
             (integer(row, "usage_count")?.unwrap_or(0), uses.get(service).copied().unwrap_or(0));
         if told != real {
-            wrong.push(format!("its own sum for '{service}' had {told} uses; {real} entries are imported"));
+            wrong.push(format!(
+                "its own sum for '{service}' had {told} uses; the {real} entries are taken instead"
+            ));
         }
         Ok(())
     })?;

@@ -9,9 +9,9 @@ use crate::import::ImportError;
 use crate::import::bundle::Bundle;
 
 pub(super) const LOST: &[&str] = &[
-    "models: parameter specifications, hidden, pubDate, the user's limits and prices, clones; refresh each service \
-     in the app",
-    "model assignments: parameters",
+    "of models, parameter specifications, hidden, pubDate, the user's limits and prices, and what is a clone; refresh \
+     each service in the app",
+    "of model assignments, the parameters",
 ];
 
 pub(super) fn read(file: &Foreign, bundle: &mut Bundle) -> Result<(), ImportError> {

@@ -10,9 +10,8 @@ use super::fields::{Fields, json, optional_text, text};
 use crate::import::ImportError;
 use crate::import::bundle::{Bundle, ItemRecord};
 
-pub(super) const LOST: &[&str] = &[
-    "personas: fields that it did not know, and all but the newest hundred; an empty name or label is none",
-];
+pub(super) const LOST: &[&str] =
+    &["of personas, fields that it did not know and empty names; all but the newest hundred"];
 
 pub(super) fn read(file: &Foreign, bundle: &mut Bundle) -> Result<(), ImportError> {
     let (mut hidden, mut custom, mut prompts) = (Vec::new(), Vec::new(), Vec::new());

@@ -8,10 +8,9 @@ use super::fields::{Fields, json, text};
 use crate::import::ImportError;
 use crate::import::bundle::Bundle;
 
-pub(super) const LOST: &[&str] = &[
-    "stores: those whose state is 0, false, null or an empty text; a version that was not sent became 1; keys beside \
-     the state",
-];
+pub(super) const LOST: &[&str] =
+    &["stores whose state is 0, false, null or an empty text; keys beside the state; \
+    that a store had no version (it became 1)"];
 
 pub(super) fn read(file: &Foreign, bundle: &mut Bundle) -> Result<(), ImportError> {
     let mut found = Vec::new();

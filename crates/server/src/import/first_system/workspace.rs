@@ -10,7 +10,7 @@ use crate::import::ImportError;
 use crate::import::bundle::Bundle;
 
 pub(super) const LOST: &[&str] =
-    &["workspaces: whether a file that stands in one of its two tables was taken away"];
+    &["which of its two tables of workspaces is right where they differ: the files of both are taken"];
 
 const FILES: &str = "liveFilesByWorkspace";
 
