@@ -151,3 +151,49 @@ fn the_log_reaches_the_disk_before_the_answer_leaves() {
         lines[..=answer].join("\n")
     );
 }
+
+/// What `/api/imports/{id}` says of it, and how many chats there are.
+fn imported(server: &Server, id: &str) -> (String, usize) {
+    let read = |path: &str| -> serde_json::Value {
+        let mut answer = ureq::get(format!("{}{path}", server.url)).call().unwrap();
+        serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+    };
+    let state = read(&format!("/api/imports/{id}"))["import"]["state"].as_str().unwrap().to_owned();
+    (state, read("/api/chats")["conversations"].as_array().unwrap().len())
+}
+
+#[test]
+fn an_import_that_a_kill_interrupts_is_there_as_a_whole_or_not_at_all() {
+    const CHATS: usize = 400;
+    let chats: Vec<String> = (0..CHATS).map(|n| chat(&format!("c{n}"))).collect();
+    let file = format!(r#"{{"conversations":[{}]}}"#, chats.join(","));
+    // Before it is planned, while it is, while it is written, and when it is done, on any machine.
+    for pause in [0, 10, 30, 60, 120, 250, 500, 2_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let db = directory.path().join("holdfast.db");
+        let server = Server::start(Command::new(BINARY), &db);
+        let mut looked = ureq::post(format!("{}/api/imports?dry_run=true", server.url))
+            .content_type("application/json")
+            .send(file.as_str())
+            .unwrap();
+        let looked: serde_json::Value =
+            serde_json::from_str(&looked.body_mut().read_to_string().unwrap()).unwrap();
+        let id = looked["import"]["id"].as_str().unwrap().to_owned();
+        std::thread::scope(|scope| {
+            let apply = format!("{}/api/imports/{id}/apply", server.url);
+            scope.spawn(move || drop(ureq::post(apply).send_empty()));
+            std::thread::sleep(Duration::from_millis(pause));
+            assert!(server.kill());
+        });
+        drop(server);
+        let verify = Command::new(BINARY).arg("verify").arg("--db").arg(&db).output().unwrap();
+        assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stdout));
+        let server = Server::start(Command::new(BINARY), &db);
+        let (state, there) = imported(&server, &id);
+        assert_eq!(there, if state == "applied" { CHATS } else { 0 }, "{state}, killed after {pause} ms");
+        if state == "previewed" {
+            ureq::post(format!("{}/api/imports/{id}/apply", server.url)).send_empty().unwrap();
+            assert_eq!(imported(&server, &id), ("applied".to_owned(), CHATS));
+        }
+    }
+}
