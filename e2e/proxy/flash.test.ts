@@ -1,12 +1,12 @@
 // The app's own backup and restore, which go past its stores.
 import { expect, test } from 'vitest';
 import { saved } from '../harness/bridge';
-import { appWrote, chatsOf, flashBackup, newChat, ready, restoreFlash, say } from '../harness/chat';
+import { appWrote, chatsOf, flashBackup, newChat, openChat, ready, restoreFlash, say } from '../harness/chat';
 import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { serverChats, serverStore, textsOf } from '../harness/server-state';
 import { until } from '../harness/until';
-import { world } from '../harness/world';
+import { nativeWorld, world } from '../harness/world';
 
 test('a restore replaces what is there, on the server too', async () => {
   const { holdfast, url, profile, path } = await world();
@@ -65,4 +65,32 @@ test('a backup made in another browser, restored into an empty one, is on the se
     async () => (await serverChats(holdfast)).flatMap(textsOf).length === texts.length,
   );
   await expectSame(holdfast, page);
+});
+
+test('a backup that the server exports is restored by the app without Holdfast', async () => {
+  const { holdfast, url, profile, path } = await world();
+  const page = await profile().open(url);
+  await ready(page);
+  await say(page, 'A picture TOK10', await writePicture(`${path}/picture.png`));
+  await page.getByTestId('folder-title').fill('Work');
+  await page.getByTestId('folder-title').press('Enter');
+  await page.evaluate(() => window.__app.addService('sk-made-up'));
+  await newChat(page);
+  await say(page, 'Another chat TOK5');
+  await saved(page);
+  const chats = await chatsOf(page);
+  const exported = await holdfast.fetch('/api/export');
+  expect(exported.status).toBe(200);
+
+  const alone = await nativeWorld();
+  const other = await alone.profile('alone').open(alone.url);
+  await ready(other);
+  await restoreFlash(other, await exported.text());
+  expect(await chatsOf(other)).toEqual(chats.map(loaded));
+  expect(await other.getByTestId('folder').allTextContents()).toEqual(['Work']);
+  expect(await other.evaluate(() => window.__app.models.getState().sources[0]?.setup.oaiKey)).toBe(
+    'sk-made-up',
+  );
+  await openChat(other, chats[1]!.id);
+  await expectImageShown(other, 320);
 });

@@ -48,7 +48,7 @@ fn item(kind: Kind, name: &str, body: &str) -> Write {
 
 fn chat(name: &str, body: &str) -> Write {
     let (id, body) = (id(name), json(body));
-    Write::PutConversation { id, body, place: Place::Usual, precondition: Precondition::None }
+    Write::PutConversation { id, body: body.into(), place: Place::Usual, precondition: Precondition::None }
 }
 
 /// A database beside another one with the same key: hashes of secrets are keyed.

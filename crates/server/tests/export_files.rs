@@ -33,7 +33,7 @@ async fn put(database: &Database, chats: &[Value]) {
     for chat in chats {
         writes.push(Write::PutConversation {
             id: id(chat["id"].as_str().unwrap()),
-            body: Json::parse(&chat.to_string()).unwrap(),
+            body: Json::parse(&chat.to_string()).unwrap().into(),
             place: Place::Usual,
             precondition: Precondition::None,
         });

@@ -70,7 +70,7 @@ fn chat(chat: &str, said: &str) -> serde_json::Value {
 fn put_chat(chat: &serde_json::Value) -> Write {
     Write::PutConversation {
         id: id(chat["id"].as_str().unwrap()),
-        body: Json::from_value(chat),
+        body: Json::from_value(chat).into(),
         place: Place::Usual,
         precondition: Precondition::None,
     }

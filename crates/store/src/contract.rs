@@ -110,7 +110,7 @@ pub fn json(text: &str) -> Json {
 pub fn put_chat(chat: &str, text: &str) -> Write {
     Write::PutConversation {
         id: id(chat),
-        body: json(text),
+        body: json(text).into(),
         place: Place::Usual,
         precondition: Precondition::None,
     }

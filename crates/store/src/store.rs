@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -122,7 +123,7 @@ pub enum FragmentRef {
 #[allow(missing_docs)]
 pub enum Write {
     /// Replaces a conversation; messages that it does not have are deleted. Checks the whole conversation.
-    PutConversation { id: Id, body: Json, place: Place, precondition: Precondition },
+    PutConversation { id: Id, body: Arc<Json>, place: Place, precondition: Precondition },
     /// Changes the head. Checks the head. Fails when it touches `id` or `messages`.
     EditConversation { id: Id, edit: Edit, precondition: Precondition },
     /// Deletes a conversation and its messages, all kept in history. Checks the whole conversation.

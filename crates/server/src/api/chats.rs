@@ -138,7 +138,7 @@ async fn put(
 ) -> ApiResult<Outcome> {
     let write = Write::PutConversation {
         id: id.clone(),
-        body: conversation,
+        body: conversation.into(),
         place: query.place(),
         precondition: caller.precondition.clone(),
     };

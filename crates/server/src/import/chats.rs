@@ -6,7 +6,7 @@ use holdfast_store::conversation::{message_columns, split};
 use holdfast_store::document::{Mode, NewDocument};
 use holdfast_store::item::CHATS;
 use holdfast_store::store::Place;
-use holdfast_store::{Id, Json, Kind, Precondition, StoreError, Write, json};
+use holdfast_store::{Id, Json, Kind, StoreError, Write, json};
 
 use super::bundle::Chats;
 use super::known::Found;
@@ -16,9 +16,10 @@ use super::{ImportError, tables};
 
 pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), ImportError> {
     let name = Id::parse(CHATS)?;
-    let stored = planner.known.document(&name, "").await?;
-    let fresh = stored.is_none() && chats.has_store;
-    let mut first_list: Vec<(Id, Arc<Json>)> = Vec::new();
+    let is_new = planner.known.document(&name, "").await?.is_none();
+    if chats.has_store {
+        envelope(planner, &name, &chats).await?;
+    }
     let mut before: Option<Id> = None;
     for record in &chats.conversations {
         let Some(id) = admitted(planner, record) else { continue };
@@ -26,34 +27,24 @@ pub(super) async fn plan(planner: &mut Planner<'_>, chats: Chats) -> Result<(), 
         let verdict = planner.judge_conversation(found.as_ref().map(|f| f.value.as_ref()), record);
         count(planner, &id, verdict, found.as_ref(), record);
         if matches!(verdict, Verdict::Imported | Verdict::Replaced) {
-            if fresh {
-                if found.is_some() {
-                    first_list.retain(|(listed, _)| *listed != id);
-                }
-                first_list.push((id.clone(), Arc::clone(record)));
-            } else {
-                let place = match (&verdict, &before) {
-                    (Verdict::Imported, Some(before)) => Place::After(before.as_str().to_owned()),
-                    _ => Place::Usual,
-                };
-                planner.writes.push(Write::PutConversation {
-                    id: id.clone(),
-                    body: Json::clone(record),
-                    place,
-                    precondition: planner.known.precondition(found.as_ref()),
-                });
-            }
+            let place = match (&verdict, &before) {
+                (Verdict::Imported, Some(before)) => Place::After(before.as_str().to_owned()),
+                _ => Place::Usual,
+            };
             planner.undo.conversation(&id, found.as_ref().map(|f| f.value.as_ref()), record);
+            planner.writes.push(Write::PutConversation {
+                id: id.clone(),
+                body: Arc::clone(record),
+                place,
+                precondition: planner.known.precondition(found.as_ref()),
+            });
             planner.known.will_have_conversation(id.clone(), Arc::clone(record));
         }
         if planner.known.is_listed(&id) {
             before = Some(id);
         }
     }
-    if chats.has_store {
-        return envelope(planner, name, chats, stored, first_list).await;
-    }
-    if stored.is_none() && !chats.conversations.is_empty() {
+    if is_new && !chats.has_store && !chats.conversations.is_empty() {
         // Conversations make the store exist; files that are planned later are to find it.
         planner.known.will_have_document(document(name, &chats)?);
     }
@@ -96,34 +87,27 @@ fn count(
     planner.conflict(Kind::Conversation, id.as_str(), &differs);
 }
 
-/// The rest of the store: the whole of it when it is new here, else only what is beside the conversations.
-async fn envelope(
-    planner: &mut Planner<'_>,
-    name: Id,
-    chats: Chats,
-    stored: Option<Found<NewDocument>>,
-    first_list: Vec<(Id, Arc<Json>)>,
-) -> Result<(), ImportError> {
-    let incoming = document(name, &chats)?;
-    if let Some(stored) = stored {
-        let merged = tables::merge(planner, &stored.value, &incoming);
-        if let Some(document) = merged.write {
-            let before = planner.known.kept(&merged.whole.name, "").await?;
-            planner.undo.document(before, &merged.whole);
-            // The conversations before this write have moved the store's revision themselves.
-            planner.writes.push(put(document, Precondition::None));
-            planner.known.will_have_document(merged.whole);
+/// What stands beside the conversations: the whole of it when the store is new here, else what is missing.
+async fn envelope(planner: &mut Planner<'_>, name: &Id, chats: &Chats) -> Result<(), ImportError> {
+    let incoming = document(name.clone(), chats)?;
+    let stored = planner.known.document(name, "").await?;
+    let precondition = planner.known.precondition(stored.as_ref());
+    let (write, whole) = match &stored {
+        Some(stored) => {
+            let merged = tables::merge(planner, &stored.value, &incoming);
+            (merged.write, merged.whole)
         }
-        return Ok(());
-    }
-    planner.tally.count(Kind::Document, Verdict::Imported);
-    let document = NewDocument {
-        data: chats.state(&first_list.into_iter().map(|(_, body)| body).collect::<Vec<_>>())?,
-        ..incoming.clone()
+        None => {
+            planner.tally.count(Kind::Document, Verdict::Imported);
+            (Some(incoming.clone()), incoming)
+        }
     };
-    planner.writes.push(put(document, Precondition::Absent));
-    planner.undo.document(None, &incoming);
-    planner.known.will_have_document(incoming);
+    if let Some(document) = write {
+        let before = planner.known.kept(name, "").await?;
+        planner.undo.document(before, &whole);
+        planner.writes.push(Write::PutDocument { document, mode: Mode::Merge, confirm: None, precondition });
+        planner.known.will_have_document(whole);
+    }
     Ok(())
 }
 
@@ -137,8 +121,4 @@ fn document(name: Id, chats: &Chats) -> Result<NewDocument, ImportError> {
         beside: chats.beside.clone(),
         name,
     })
-}
-
-fn put(document: NewDocument, precondition: Precondition) -> Write {
-    Write::PutDocument { document, mode: Mode::Merge, confirm: None, precondition }
 }

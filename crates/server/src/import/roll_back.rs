@@ -49,7 +49,7 @@ pub(super) async fn plan(
 ) -> StoreResult<RollBack> {
     let mut planner =
         Planner { store, owner, session, all, has_items: !undo.items.is_empty(), plan: RollBack::default() };
-    for entry in &undo.conversations {
+    for entry in &undo.conversations.entries {
         planner.conversation(entry).await?;
     }
     for entry in &undo.items {
@@ -59,7 +59,7 @@ pub(super) async fn plan(
         planner.document(entry).await?;
     }
     // Last: a chat that is gone shows them no more.
-    for entry in &undo.assets {
+    for entry in &undo.assets.entries {
         planner.asset(entry).await?;
     }
     Ok(planner.plan)
@@ -275,7 +275,7 @@ impl Planner<'_> {
 }
 
 fn put_conversation(id: Id, text: &str, precondition: Precondition) -> StoreResult<Write> {
-    Ok(Write::PutConversation { id, body: body(text)?, place: Place::Usual, precondition })
+    Ok(Write::PutConversation { id, body: body(text)?.into(), place: Place::Usual, precondition })
 }
 
 fn put_document(

@@ -1,5 +1,7 @@
 //! What takes an import back: for each entity that it wrote, what stood there before and what it put there.
 
+use std::collections::HashMap;
+
 use holdfast_store::document::{Document, NewDocument};
 use holdfast_store::json::canonical;
 use holdfast_store::{Id, Json, Kind, StoreError, StoreResult};
@@ -8,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// All of it, kept sealed with the session. Bodies are JSON texts, byte for byte.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Undo {
-    pub(super) conversations: Vec<Replaced>,
+    pub(super) conversations: ReplacedList,
     pub(super) documents: Vec<ReplacedDocument>,
-    pub(super) assets: Vec<Replaced>,
+    pub(super) assets: ReplacedList,
     #[serde(default)]
     pub(super) items: Vec<ReplacedItem>,
 }
@@ -58,12 +60,12 @@ pub(super) struct Kept {
 impl Undo {
     /// A conversation is written over `before`. Of one that is written twice, what stood there first counts.
     pub(super) fn conversation(&mut self, id: &Id, before: Option<&Json>, after: &Json) {
-        note(&mut self.conversations, id, before, after);
+        self.conversations.note(id, before, after);
     }
 
     /// The same for an asset.
     pub(super) fn asset(&mut self, id: &Id, before: Option<&Json>, after: &Json) {
-        note(&mut self.assets, id, before, after);
+        self.assets.note(id, before, after);
     }
 
     /// The same for an entity that belongs to no store of the app.
@@ -94,11 +96,25 @@ impl Undo {
     }
 }
 
-/// What was there first counts as before, what came last as after.
-fn note(list: &mut Vec<Replaced>, id: &Id, before: Option<&Json>, after: &Json) {
-    match list.iter_mut().find(|r| r.id == id.as_str()) {
-        Some(known) => known.after = hash(after.as_str()),
-        None => list.push(Replaced::new(id, before, after)),
+/// Entities by their ids.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct ReplacedList {
+    pub(super) entries: Vec<Replaced>,
+    #[serde(skip)]
+    places: HashMap<Id, usize>,
+}
+
+impl ReplacedList {
+    /// What was there first counts as before, what came last as after.
+    fn note(&mut self, id: &Id, before: Option<&Json>, after: &Json) {
+        match self.places.get(id) {
+            Some(at) => self.entries[*at].after = hash(after.as_str()),
+            None => {
+                self.places.insert(id.clone(), self.entries.len());
+                self.entries.push(Replaced::new(id, before, after));
+            }
+        }
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn a_repeated_message_id_is_stored_and_ambiguous(t: Fixture) {
 }
 
 fn put_if(chat: &str, text: &str, precondition: Precondition) -> Write {
-    Write::PutConversation { id: id(chat), body: json(text), place: Place::Usual, precondition }
+    Write::PutConversation { id: id(chat), body: json(text).into(), place: Place::Usual, precondition }
 }
 
 fn at(t: &Fixture, revision: i64) -> Precondition {
@@ -324,7 +324,7 @@ pub async fn lists_follow_the_order_that_is_asked_for(t: Fixture) {
     assert_eq!(ids(Order::List).await, ["tie", "new", "text", "never", "old"], "a new one goes first");
     t.apply(Write::PutConversation {
         id: id("tie"),
-        body: json(r#"{"id":"tie"}"#),
+        body: json(r#"{"id":"tie"}"#).into(),
         place: Place::After("never".to_owned()),
         precondition: Precondition::None,
     })

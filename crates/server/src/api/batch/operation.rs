@@ -95,7 +95,7 @@ fn chat(method: &str, id: &str, fields: &Fields<'_>, precondition: Precondition)
             let body = body(fields)?;
             let body = Fields::of(&body)?.required("conversation", "Conversation data is required")?;
             same_id(&body, &id, "Conversation ID mismatch")?;
-            Some(Write::PutConversation { id, body, place: place(fields), precondition })
+            Some(Write::PutConversation { id, body: body.into(), place: place(fields), precondition })
         }
         "PATCH" => {
             let precondition = of_present(precondition);
