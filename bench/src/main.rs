@@ -5,6 +5,7 @@
 
 mod client;
 mod history;
+mod imports;
 mod limit_servers;
 mod measure;
 mod process;
@@ -21,7 +22,7 @@ use clap::Parser as _;
 use measure::{Place, Plan};
 use report::Report;
 
-const ROWS: [&str; 6] = ["writes", "reads", "lists", "messages", "costs", "start"];
+const ROWS: [&str; 7] = ["writes", "reads", "lists", "messages", "imports", "costs", "start"];
 
 /// Measures Holdfast against limits taken in the same run
 #[derive(clap::Parser)]
@@ -29,7 +30,7 @@ struct Options {
     /// Fewer runs over less data
     #[arg(long)]
     quick: bool,
-    /// Only these groups of rows: writes, reads, lists, messages, costs, start
+    /// Only these groups of rows: writes, reads, lists, messages, imports, costs, start
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The release binary of holdfast
@@ -106,6 +107,9 @@ async fn run(options: Options) -> Result<usize> {
     }
     if asked("messages") {
         measure::messages(&place, &plan, &mut report).await?;
+    }
+    if asked("imports") {
+        imports::imports(&place, &plan, &mut report).await?;
     }
     if asked("costs") {
         measure::costs(&place, &mut report).await?;

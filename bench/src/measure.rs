@@ -25,6 +25,7 @@ pub struct Plan {
     pub gets: usize,
     pub histories: Vec<usize>,
     pub message_puts: usize,
+    pub imported: usize,
     pub big_file: u64,
 }
 
@@ -36,6 +37,7 @@ impl Plan {
             gets: 20_000,
             histories: vec![10, 500, 2_000, 5_000],
             message_puts: 200,
+            imported: 2_000,
             big_file: 1 << 30,
         }
     }
@@ -47,6 +49,7 @@ impl Plan {
             gets: 4_000,
             histories: vec![10, 200, 1_000],
             message_puts: 50,
+            imported: 500,
             big_file: 128 << 20,
         }
     }
@@ -60,7 +63,7 @@ pub struct Place {
 
 impl Place {
     /// A path for a new database.
-    fn db(&self, name: &str) -> Result<PathBuf> {
+    pub fn db(&self, name: &str) -> Result<PathBuf> {
         let directory = self.data.join(name);
         if directory.exists() {
             std::fs::remove_dir_all(&directory)?;
@@ -98,7 +101,7 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-fn ratios(ours: &[f64], limits: &[f64]) -> f64 {
+pub fn ratios(ours: &[f64], limits: &[f64]) -> f64 {
     median(&ours.iter().zip(limits).map(|(ours, limit)| ours / limit).collect::<Vec<_>>())
 }
 

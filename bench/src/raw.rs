@@ -9,8 +9,12 @@ use holdfast_store::conversation::{self, Columns, MessageColumns};
 use holdfast_store::usage::{self, MessageUsage};
 use rusqlite::{Connection, OpenFlags, params};
 
-const SCHEMA: &str = include_str!("../../crates/store/migrations/sqlite/0001_initial.sql");
-const SCHEMA_VERSION: i64 = 1;
+/// All migrations, in their order.
+const SCHEMA: [&str; 3] = [
+    include_str!("../../crates/store/migrations/sqlite/0001_initial.sql"),
+    include_str!("../../crates/store/migrations/sqlite/0002_reports.sql"),
+    include_str!("../../crates/store/migrations/sqlite/0003_imports.sql"),
+];
 /// Conversations per commit: one of each of the 32 clients.
 pub const GROUP: usize = 32;
 const STEP: i64 = 1 << 16;
@@ -58,8 +62,8 @@ pub fn create(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.execute_batch(SCHEMA)?;
-    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    connection.execute_batch(&SCHEMA.concat())?;
+    connection.pragma_update(None, "user_version", SCHEMA.len() as i64)?;
     connection.execute("INSERT INTO owners (name) VALUES ('local')", [])?;
     Ok(connection)
 }
@@ -86,6 +90,17 @@ impl Writer {
             }
             self.finish()?;
         }
+        Ok(started.elapsed())
+    }
+
+    /// The same in one durable commit.
+    pub fn write_at_once(&mut self, conversations: &[Prepared]) -> Result<Duration> {
+        let started = Instant::now();
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for conversation in conversations {
+            self.one(conversation)?;
+        }
+        self.finish()?;
         Ok(started.elapsed())
     }
 

@@ -124,3 +124,8 @@ export async function restoreFlash(page: Page, backup: string): Promise<void> {
 export function flashBackup(page: Page): Promise<string> {
   return page.evaluate(async () => JSON.stringify(await window.__app.createFlashBackup(true)));
 }
+
+/** What the app's own load-time clean-up does to a chat. */
+export function loaded(chat: Conversation): Conversation {
+  return { ...chat, messages: chat.messages.map((message) => ({ userFlags: [], ...message })) };
+}

@@ -7,6 +7,7 @@ import {
   chatsOf,
   flashBackup,
   imageIdsOf,
+  loaded,
   newChat,
   ready,
   rename,
@@ -147,8 +148,3 @@ test('images that no chat refers to are removed, drafts too', async () => {
   await until('the draft is gone', async () => (await imageIdsOf(page)).length === 1);
   await expectImageShown(page, 320);
 });
-
-/** What the app's own load-time clean-up does to a chat. */
-function loaded(chat: Awaited<ReturnType<typeof chatsOf>>[number]) {
-  return { ...chat, messages: chat.messages.map((message) => ({ userFlags: [], ...message })) };
-}

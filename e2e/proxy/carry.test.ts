@@ -1,7 +1,18 @@
 // What one browser wrote is on the server, and in the next browser.
 import { expect, test } from 'vitest';
 import { saved } from '../harness/bridge';
-import { ask, answered, attach, chatsOf, newChat, ready, rename, say, shownTexts } from '../harness/chat';
+import {
+  ask,
+  answered,
+  attach,
+  chatsOf,
+  loaded,
+  newChat,
+  ready,
+  rename,
+  say,
+  shownTexts,
+} from '../harness/chat';
 import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import {
@@ -36,9 +47,7 @@ test('everything comes back into a wiped profile', async () => {
   await browser.wipe();
   const again = await browser.open(url);
   await ready(again);
-  expect(await chatsOf(again)).toEqual(
-    before.map((chat) => ({ ...chat, messages: chat.messages.map(loaded) })),
-  );
+  expect(await chatsOf(again)).toEqual(before.map(loaded));
   await again.getByText('With a picture').click();
   await expectImageShown(again, 320);
   expect(await again.getByTestId('folder').allTextContents()).toEqual(['Work']);
@@ -160,7 +169,3 @@ test('a store of a newer version is handed back untouched', async () => {
   });
   expect(await shownTexts(page)).toContain('Hello TOK5');
 });
-
-function loaded<Message extends { userFlags?: string[] }>(message: Message): Message {
-  return { ...message, userFlags: message.userFlags ?? [] };
-}

@@ -1,7 +1,17 @@
 // The app's own backup and restore, which go past its stores.
 import { expect, test } from 'vitest';
 import { saved } from '../harness/bridge';
-import { appWrote, chatsOf, flashBackup, newChat, openChat, ready, restoreFlash, say } from '../harness/chat';
+import {
+  appWrote,
+  chatsOf,
+  flashBackup,
+  loaded,
+  newChat,
+  openChat,
+  ready,
+  restoreFlash,
+  say,
+} from '../harness/chat';
 import { expectImageShown, expectSame } from '../harness/expectations';
 import { writePicture } from '../harness/picture';
 import { serverChats, serverStore, textsOf } from '../harness/server-state';
