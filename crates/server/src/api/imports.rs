@@ -65,6 +65,16 @@ pub struct ImportList {
     pub imports: Vec<Session>,
 }
 
+/// One event of an import that is followed.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, missing_docs, reason = "it describes the stream; the server writes its lines")]
+struct ImportEvent {
+    /// `progress` while it works, then `import`, once.
+    event: String,
+    /// JSON: with `progress` how far it is (`phase`, and `done` of `of` files), with `import` the session.
+    data: String,
+}
+
 /// What becomes of things that were changed since.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -206,7 +216,7 @@ pub async fn delete_import(
 
 /// Follows an import: events `progress` while it works, then one `import` with the session
 #[utoipa::path(get, path = "/api/imports/{id}/events", tag = "imports", params(("id" = String, Path)),
-    responses((status = 200, body = Progress, content_type = "text/event-stream"),
+    responses((status = 200, body = ImportEvent, content_type = "text/event-stream"),
         (status = "default", body = ErrorBody)))]
 pub async fn follow_import(
     State(app): State<Arc<App>>,

@@ -6,12 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use utoipa::ToSchema;
 
 /// How far an import is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ImportProgress)]
 pub struct Progress {
     /// `reading`, `comparing`, `writing`, `verifying`, `rollingBack`, or `done`.
     pub phase: &'static str,
