@@ -15,6 +15,7 @@ pub mod chat_list;
 pub mod chat_test;
 pub mod chats;
 pub mod error;
+pub mod export;
 pub mod folders;
 pub mod health;
 pub mod history;
@@ -154,7 +155,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(imports::verify_import))
         .routes(routes!(imports::roll_back_import))
         .routes(routes!(imports::follow_import))
-        .routes(routes!(imports::get_export))
+        .routes(routes!(export::get_export))
         .routes(routes!(models::list_openai_models))
         .routes(routes!(chat_test::get_test, chat_test::ask_test))
 }

@@ -1,34 +1,30 @@
-//! `/api/imports`: files of the app on their way in, and back out; `/api/export`: the way out.
+//! `/api/imports`: files on their way in, and back out again.
 
+mod error;
+mod job;
 pub mod running;
 mod staging;
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use futures::Stream;
 use futures::stream::{once, unfold};
-use holdfast_store::{Id, Json, Owner};
+use holdfast_store::{Id, Owner};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::answer::Answer;
-
-use crate::api::error::{ApiError, ApiResult, Code, ErrorBody};
+use crate::api::error::{ApiError, ApiResult, ErrorBody};
 use crate::api::request::{Caller, Params, PathId};
 use crate::api::requests::heartbeat;
-use crate::api::stream;
 use crate::app::{self, App};
-use crate::export::{self, Format};
-use crate::import::session::{Changed, Session, SessionError, Sessions, State as SessionState};
-use crate::import::{self, ImportError, Input, Options, Report};
+use crate::import::session::{Changed, Session, Sessions};
+use crate::import::{self, Options, Report};
 
-use running::Progress;
+use job::work;
 
 /// How to import.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -243,73 +239,6 @@ pub async fn follow_import(
     Ok(Sse::new(futures::StreamExt::chain(steps, end)).keep_alive(heartbeat()))
 }
 
-/// Work on one session, in a task of its own: a client that leaves ends its request, not the import.
-struct Job {
-    app: Arc<App>,
-    owner: Owner,
-    id: Id,
-    progress: watch::Sender<Progress>,
-}
-
-impl Job {
-    fn sessions(&self) -> Sessions<'_> {
-        sessions(&self.app, &self.owner)
-    }
-
-    fn phase(&self, phase: &'static str, of: usize) {
-        self.progress.send_replace(Progress { phase, done: 0, of });
-    }
-
-    fn done(&self, done: usize) {
-        self.progress.send_modify(|p| p.done = done);
-    }
-
-    /// Reads the files of an upload.
-    async fn read(&self, bytes: Vec<u8>, name: &str) -> ApiResult<Vec<Input>> {
-        let name = name.to_owned();
-        let read = tokio::task::spawn_blocking(move || read(&bytes, &name)).await;
-        read.map_err(|e| ApiError::internal(e.to_string()))?
-    }
-
-    async fn apply(&self, name: &str) -> ApiResult<Session> {
-        let sessions = self.sessions();
-        let inputs = self.read(sessions.source(&self.id).await?, name).await?;
-        self.phase("writing", inputs.len());
-        Ok(sessions.apply(&self.id, inputs, &|done| self.done(done)).await?)
-    }
-}
-
-async fn work<F>(
-    app: Arc<App>,
-    owner: Owner,
-    id: Id,
-    phase: &'static str,
-    step: impl FnOnce(Arc<Job>) -> F,
-) -> ApiResult<Session>
-where
-    F: Future<Output = ApiResult<Session>> + Send + 'static,
-{
-    let busy = || {
-        let message = format!("Import '{id}' is at work");
-        ApiError::new(StatusCode::CONFLICT, Code::ImportState, message)
-            .hint("Follow it at /api/imports/{id}/events, or stop it with DELETE.")
-    };
-    let progress = app.imports.begin(id.as_str(), phase).ok_or_else(busy)?;
-    let job = Arc::new(Job { app: Arc::clone(&app), owner, id: id.clone(), progress });
-    let task = tokio::spawn(step(job));
-    app.imports.stoppable(id.as_str(), task.abort_handle());
-    let ended = task.await;
-    app.imports.end(id.as_str());
-    match ended {
-        Ok(result) => result,
-        Err(why) if why.is_cancelled() => {
-            Err(ApiError::new(StatusCode::CONFLICT, Code::ImportState, format!("Import '{id}' was stopped"))
-                .hint("Nothing of it is written. Send the files again to begin anew."))
-        }
-        Err(why) => Err(ApiError::internal(why.to_string())),
-    }
-}
-
 fn directory(app: &App) -> std::path::PathBuf {
     app.config.db.with_file_name("imports")
 }
@@ -334,100 +263,4 @@ fn check_device(device: &str) -> ApiResult<()> {
         Id::parse(device)?;
     }
     Ok(())
-}
-
-/// The files in an upload: it is one, or an array of them.
-fn read(bytes: &[u8], name: &str) -> ApiResult<Vec<Input>> {
-    let body = import::document(bytes)?;
-    let one = |name: String, file: &Json| -> ApiResult<Input> {
-        Ok(Input { name, bundle: import::read_json(file)? })
-    };
-    let Some(files) = body.elements().filter(|_| !import::is_known(&body)) else {
-        return Ok(vec![one(name.to_owned(), &body)?]);
-    };
-    let files = files.enumerate().map(|(index, file)| one(format!("file {index}"), &Json::parse(file)?));
-    files.collect()
-}
-
-impl From<SessionError> for ApiError {
-    fn from(error: SessionError) -> Self {
-        let conflict = |code, hint| Self::new(StatusCode::CONFLICT, code, error.to_string()).hint(hint);
-        match error {
-            SessionError::Import(why) => why.into(),
-            SessionError::Unknown(id) => Self::not_found(format!("Import '{id}' not found")),
-            SessionError::State(SessionState::Previewed) => conflict(Code::ImportState, "Apply it first."),
-            SessionError::State(_) => conflict(Code::ImportState, "Send the files again to begin anew."),
-            SessionError::NoSource => conflict(Code::ImportState, "Send the files again."),
-            SessionError::Changed(ref notes) => {
-                let shown: Vec<String> =
-                    notes.iter().take(20).map(|n| format!("{} '{}': {}", n.noun, n.id, n.reason)).collect();
-                let message = format!("{} of it changed since: {}", notes.len(), shown.join("; "));
-                Self::new(StatusCode::CONFLICT, Code::ImportChanged, message)
-                    .hint("Ask again with ?changed=keep to leave these as they are, or ?changed=undo to take them back too.")
-            }
-        }
-    }
-}
-
-/// What to export.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ExportQuery {
-    /// `flash` (a backup that the app can restore, the default), `all-chats` (the app's file of all chats),
-    /// `markdown` (a zip with one file per chat) or `archive` (everything, as JSON Lines).
-    format: Option<String>,
-    /// For a flash backup: take the device-local stores of this device.
-    #[serde(default)]
-    device: String,
-    /// `false` leaves images and sounds out.
-    images: Option<bool>,
-}
-
-/// Gives the data as a file: a flash backup, all chats, Markdown, or an archive
-///
-/// Streamed: an answer that is cut ends in an error of the connection. Secrets are masked for callers that may
-/// not read them.
-#[utoipa::path(get, path = "/api/export", tag = "imports", params(ExportQuery),
-    responses((status = 200, content((Object = "application/json"), (String = "application/zip"),
-        (String = "application/x-ndjson"))), (status = "default", body = ErrorBody)))]
-pub async fn get_export(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Params(query): Params<ExportQuery>,
-) -> ApiResult<Answer> {
-    let format = match query.format.as_deref() {
-        None => Format::default(),
-        Some(name) => Format::parse(name).ok_or_else(|| {
-            let known = Format::ALL.map(Format::name).join(", ");
-            ApiError::invalid_query(format!("Unknown format '{name}': use one of {known}"))
-        })?,
-    };
-    let options = export::Options {
-        device: query.device,
-        images: query.images.unwrap_or(true),
-        secrets: caller.reads_secrets,
-        now: app::now(),
-    };
-    // A store that cannot be read is refused here, where an answer can still say why.
-    app.store.ping().await?;
-    let body = stream::export(app, caller.owner, format, options);
-    let answer = Answer::text(body).kind(format.media_type()).note(format.name());
-    Ok(if format == Format::Flash { answer } else { answer.file(format.file_name()) })
-}
-
-impl From<ImportError> for ApiError {
-    fn from(error: ImportError) -> Self {
-        match error {
-            ImportError::Json(why) => why.into(),
-            ImportError::Store(why) => why.into(),
-            ImportError::Unknown { .. }
-            | ImportError::UnknownDatabase { .. }
-            | ImportError::Packed { .. }
-            | ImportError::Unreadable { .. }
-            | ImportError::Database { .. }
-            | ImportError::Damaged { .. } => Self::invalid_body(error.to_string()).hint(
-                "Send a flash backup, an export of all chats or of one chat, a capture, an archive, or a database of the first system.",
-            ),
-        }
-    }
 }
