@@ -1,7 +1,7 @@
 //! The app's own files, and Holdfast's archives, read into one neutral [`Bundle`] and brought into a store.
 //!
 //! One file of this folder reads one format; what a file is shows in its content, never in its name. Nothing
-//! here writes: [`plan`] decides what to do and [`Plan::apply`] does it.
+//! here writes: [`plan`] decides what to do, and [`session::Sessions`] does it, remembers it and takes it back.
 
 mod all_chats;
 mod archive;
